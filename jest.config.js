@@ -1,0 +1,20 @@
+const transform = {
+  '^.+\\.[jt]s$': [
+    '@swc/jest',
+    { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+  ],
+};
+const shared = {
+  transform,
+  testEnvironment: 'node',
+  moduleNameMapper: { '^spillway$': '<rootDir>/lib/index.ts' },
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+};
+
+export default {
+  projects: [
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/spec/{lib,pipelines,config,house}/**/*.spec.ts'] },
+    { ...shared, displayName: 'integration', testMatch: ['<rootDir>/spec/{conformance,integration}/**/*.spec.ts'] },
+  ],
+  testTimeout: 20_000,
+};
