@@ -6,9 +6,10 @@ import tseslint from 'typescript-eslint';
  * `outside` names the packages that only this folder may import.
  */
 const layers = {
-  'lib/protocol': [],
+  'lib/errors': [],
+  'lib/protocol': ['lib/errors'],
   'lib/flow': [],
-  'lib/errors': ['lib/protocol'],
+
   config: ['lib/errors', 'lib/protocol'],
   'lib/telemetry': ['config', 'lib/errors', 'lib/protocol', 'lib/flow'],
   'lib/apps': ['config', 'lib/errors', 'lib/protocol'],

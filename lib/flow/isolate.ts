@@ -1,0 +1,36 @@
+import { catchError, defer, EMPTY, from, isObservable, type Observable, of, throwError, timeout } from 'rxjs';
+import { isPromise, type MaybePromise } from './maybe-promise.ts';
+
+/** Work on one item: a value now, a promise, or a stream of values. */
+export type Work<T> = () => MaybePromise<T> | Observable<T>;
+
+export class WorkTimeout extends Error {
+  override readonly name = 'WorkTimeout';
+}
+
+export interface IsolationLimits {
+  /** The longest silence of the work, in milliseconds; then it has failed with a `WorkTimeout`. */
+  readonly timeoutMs: number;
+  /** Told why the work failed. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Runs one item's work apart from its neighbours': what it throws, rejects with or is late for goes to `onError`, and
+ * the stream it stands in lives on.
+ */
+export function isolate<T>(work: Work<T>, limits: IsolationLimits): Observable<T> {
+  const late = () => throwError(() => new WorkTimeout(`no answer within ${limits.timeoutMs} ms`));
+  return defer(() => toStream(work())).pipe(
+    timeout({ each: limits.timeoutMs, with: late }),
+    catchError((error: unknown) => {
+      limits.onError(error);
+      return EMPTY;
+    }),
+  );
+}
+
+function toStream<T>(result: MaybePromise<T> | Observable<T>): Observable<T> {
+  if (isObservable(result)) return result;
+  return isPromise(result) ? from(result) : of(result);
+}
