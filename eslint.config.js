@@ -14,14 +14,58 @@ const layers = {
   'lib/telemetry': ['config', 'lib/errors', 'lib/protocol', 'lib/flow'],
   'lib/apps': ['config', 'lib/errors', 'lib/protocol'],
   'lib/membership': ['lib/flow'],
-  'lib/bus': ['lib/flow'],
+  'lib/bus': ['lib/flow', 'lib/membership'],
   'lib/cache': ['lib/flow'],
   'lib/users': ['lib/flow'],
   'lib/quota': ['lib/flow'],
-  'lib/channels': ['lib/apps', 'lib/bus', 'lib/errors', 'lib/flow', 'lib/membership', 'lib/protocol', 'lib/telemetry', 'lib/users'],
-  'lib/stages': ['config', 'lib/apps', 'lib/bus', 'lib/cache', 'lib/channels', 'lib/errors', 'lib/flow', 'lib/membership', 'lib/protocol', 'lib/quota', 'lib/telemetry', 'lib/users'],
-  'lib/http': ['config', 'lib/apps', 'lib/bus', 'lib/cache', 'lib/channels', 'lib/errors', 'lib/flow', 'lib/membership', 'lib/protocol', 'lib/stages', 'lib/telemetry'],
-  'lib/edge': ['config', 'lib/apps', 'lib/channels', 'lib/errors', 'lib/flow', 'lib/http', 'lib/protocol', 'lib/stages', 'lib/telemetry'],
+  'lib/channels': [
+    'lib/apps',
+    'lib/bus',
+    'lib/errors',
+    'lib/flow',
+    'lib/membership',
+    'lib/protocol',
+    'lib/telemetry',
+    'lib/users',
+  ],
+  'lib/stages': [
+    'config',
+    'lib/apps',
+    'lib/bus',
+    'lib/cache',
+    'lib/channels',
+    'lib/errors',
+    'lib/flow',
+    'lib/membership',
+    'lib/protocol',
+    'lib/quota',
+    'lib/telemetry',
+    'lib/users',
+  ],
+  'lib/http': [
+    'config',
+    'lib/apps',
+    'lib/bus',
+    'lib/cache',
+    'lib/channels',
+    'lib/errors',
+    'lib/flow',
+    'lib/membership',
+    'lib/protocol',
+    'lib/stages',
+    'lib/telemetry',
+  ],
+  'lib/edge': [
+    'config',
+    'lib/apps',
+    'lib/channels',
+    'lib/errors',
+    'lib/flow',
+    'lib/http',
+    'lib/protocol',
+    'lib/stages',
+    'lib/telemetry',
+  ],
   'lib/admin': ['config', 'lib/errors', 'lib/flow', 'lib/telemetry'],
   pipelines: ['lib/stages', 'lib/flow'],
   'lib/cli': ['config', 'lib', 'lib/errors', 'lib/telemetry', 'lib/protocol'],
@@ -31,13 +75,13 @@ const layers = {
 const ownedPackages = {
   ws: ['lib/edge'],
   ioredis: [],
-  opossum: ['lib/flow'],
   fastify: ['lib/admin'],
   pino: ['lib/telemetry'],
   'pino-pretty': ['lib/telemetry'],
   'prom-client': ['lib/telemetry'],
   commander: ['lib/cli'],
   zod: ['config'],
+  'lru-cache': ['lib/cache'],
   jiti: ['lib/stages'],
 };
 
@@ -53,14 +97,20 @@ function arrowsOf(folder, allowed) {
   const forbidden = everyFolder.filter((other) => other !== folder && !allowed.includes(other));
   const foreign = Object.entries(ownedPackages)
     .filter(([, owners]) => !owners.includes(folder))
-    .map(([name]) => ({ name, message: `Only ${ownedPackages[name].join(', ') || 'no folder yet'} imports ${name}.` }));
+    .map(([name]) => ({
+      name,
+      message: `Only ${ownedPackages[name].join(', ') || 'no folder yet'} imports ${name}.`,
+    }));
   return {
     files: [`${folder}/**/*.ts`],
     rules: {
       'no-restricted-imports': [
         'error',
         {
-          paths: folder === 'lib/protocol' ? [...foreign, { name: 'rxjs', message: 'lib/protocol is pure: no RxJS.' }] : foreign,
+          paths:
+            folder === 'lib/protocol'
+              ? [...foreign, { name: 'rxjs', message: 'lib/protocol is pure: no RxJS.' }]
+              : foreign,
           patterns: forbidden.map((other) => ({
             regex: importOf(other),
             message: `${folder} may not import ${other}: imports point inward (eslint.config.js, layers).`,
@@ -75,7 +125,10 @@ const subscribesElsewhere = {
   selector: "CallExpression[callee.property.name='subscribe']",
   message: 'Only the runner (lib/stages/runner.ts), lib/flow and lib/server.ts subscribe to Observables.',
 };
-const emptyCatch = { selector: 'CatchClause > BlockStatement[body.length=0]', message: 'Nothing is caught and forgotten.' };
+const emptyCatch = {
+  selector: 'CatchClause > BlockStatement[body.length=0]',
+  message: 'Nothing is caught and forgotten.',
+};
 
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', 'coverage/**'] },
@@ -103,7 +156,10 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  { files: ['lib/stages/runner.ts', 'lib/server.ts', 'lib/flow/**/*.ts'], rules: { 'no-restricted-syntax': ['error', emptyCatch] } },
+  {
+    files: ['lib/stages/runner.ts', 'lib/server.ts', 'lib/flow/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', emptyCatch] },
+  },
   { files: ['lib/cli/**/*.ts'], rules: { 'no-console': 'off' } },
   ...Object.entries(layers).map(([folder, allowed]) => arrowsOf(folder, allowed)),
   {

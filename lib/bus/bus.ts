@@ -1,0 +1,45 @@
+import type { MaybePromise } from '../flow/maybe-promise.ts';
+import type { MembershipAnnouncement } from '../membership/membership-store.ts';
+
+/** An event on its way to the subscribers of a channel. `data` is the text that goes out, verbatim. */
+export interface EventMessage {
+  readonly kind: 'event';
+  readonly appId: string;
+  readonly channel: string;
+  readonly event: string;
+  readonly data: string;
+  /** Client events on presence channels: who sent it. */
+  readonly userId?: string;
+  /** The connection that does not get it. */
+  readonly exceptSocketId?: string;
+}
+
+/** A user's first sign-in or last sign-out, for those who watch. */
+export interface UserMessage {
+  readonly kind: 'user';
+  readonly appId: string;
+  readonly userId: string;
+  readonly online: boolean;
+  readonly version: number;
+}
+
+export interface TerminateMessage {
+  readonly kind: 'terminate';
+  readonly appId: string;
+  readonly userId: string;
+}
+
+export type MembershipMessage = { readonly kind: 'membership' } & MembershipAnnouncement;
+
+export type BusMessage = EventMessage | UserMessage | TerminateMessage | MembershipMessage;
+
+/**
+ * Everything that may cross connections goes through the bus. A message reaches this node's own connections before
+ * `publish` returns, and other nodes with an interest after that; what one node publishes for a channel arrives
+ * everywhere in the order of its calls.
+ */
+export interface Bus {
+  publish(message: BusMessage): MaybePromise<void>;
+  /** This node has a first subscriber of the channel, or has lost its last one. */
+  setInterest(appId: string, channel: string, interested: boolean): void;
+}

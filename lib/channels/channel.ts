@@ -1,0 +1,64 @@
+import type { App } from '../apps/app.ts';
+import type { ChannelName } from '../protocol/channel-name.ts';
+import type { JoiningSubscription, PendingLeave, Subscription } from './subscription.ts';
+
+/** One frame for the subscribers of a channel. */
+export interface Entry {
+  readonly frame: Buffer;
+  readonly exceptSocketId: string | undefined;
+  /** Membership frames: the version that made them; 0 for every other frame. */
+  readonly version: number;
+}
+
+/** One trip over a channel's subscribers with the entries that were pending when it began. */
+export interface Pass {
+  readonly frames: Buffer;
+  readonly count: number;
+  readonly from: number;
+  readonly to: number;
+  readonly excluded: ReadonlySet<string> | undefined;
+  /** The lowest version among the entries; infinite when none has one. */
+  readonly lowestVersion: number;
+  readonly remaining: Iterator<Subscription>;
+}
+
+/** A channel as this node sees it: who of its connections is subscribed, and what they have yet to be sent. */
+export class Channel {
+  readonly app: App;
+  readonly name: ChannelName;
+  readonly subscriptions = new Set<Subscription>();
+  readonly joining = new Set<JoiningSubscription>();
+  readonly pendingLeaves = new Set<PendingLeave>();
+
+  /** Entries not yet sent to everybody; the first one has the sequence number `firstSequence`. */
+  readonly entries: Entry[] = [];
+  firstSequence = 0;
+  pendingBytes = 0;
+  /** When the oldest pending entry was published, as an order among channels. */
+  publishOrder = 0;
+  scheduled = false;
+  pass: Pass | undefined = undefined;
+
+  /** Subscription counts: when one was last sent, and the one that waits for its time (protocol.md 3.5). */
+  countSentAtMs = 0;
+  waitingCount: number | undefined = undefined;
+
+  constructor(app: App, name: ChannelName) {
+    this.app = app;
+    this.name = name;
+  }
+
+  get nextSequence(): number {
+    return this.firstSequence + this.entries.length;
+  }
+
+  /** Nothing on this node refers to the channel any more. */
+  get isIdle(): boolean {
+    return (
+      this.subscriptions.size === 0 &&
+      this.joining.size === 0 &&
+      this.pendingLeaves.size === 0 &&
+      this.entries.length === 0
+    );
+  }
+}

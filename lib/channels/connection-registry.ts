@@ -1,0 +1,26 @@
+import type { Connection } from './connection.ts';
+
+/** The open connections of this node. */
+export class ConnectionRegistry {
+  readonly #connections = new Map<string, Connection>();
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  has(socketId: string): boolean {
+    return this.#connections.has(socketId);
+  }
+
+  add(connection: Connection): void {
+    this.#connections.set(connection.socketId, connection);
+  }
+
+  remove(connection: Connection): void {
+    this.#connections.delete(connection.socketId);
+  }
+
+  all(): IterableIterator<Connection> {
+    return this.#connections.values();
+  }
+}

@@ -1,0 +1,225 @@
+import { encodeTextFrame } from '../protocol/websocket-frame.ts';
+import type { Channel, Entry, Pass } from './channel.ts';
+import type { ChannelRegistry } from './channel-registry.ts';
+import type { Connection } from './connection.ts';
+import { DirtyChannels } from './dirty-channels.ts';
+import type { Subscription } from './subscription.ts';
+
+/** Writes in one go; then other work of the event loop has its turn. */
+export const writesPerSlice = 1_000;
+/** What may be pending on one channel. Beyond it the channel is flushed at once by whoever publishes. */
+export const maxPendingEntries = 1_024;
+export const maxPendingBytes = 1024 * 1024;
+
+export interface FanoutHooks {
+  /** A connection has more bytes waiting than `maxBufferedBytes`: it reads too slowly. */
+  readonly onSlow: (connection: Connection) => void;
+  /** A channel reached its cap of pending entries and was flushed at once. */
+  readonly onInline: (channel: Channel, entries: number) => void;
+  readonly schedule?: (flush: () => void) => void;
+}
+
+/**
+ * Sends what is published to those who are subscribed: each event encoded once, a pending list per channel, and once per
+ * turn of the event loop one write per socket with everything that is pending there.
+ *
+ * Each subscription has a cursor into its channel's entries. So a new subscriber gets nothing from before it, and a
+ * direct reply first catches its own socket up, without flushing anybody else's.
+ */
+export class Fanout {
+  readonly #registry: ChannelRegistry;
+  readonly #hooks: FanoutHooks;
+  readonly #maxBufferedBytes: number;
+  readonly #schedule: (flush: () => void) => void;
+  readonly #dirty = new DirtyChannels();
+  readonly #flush = (): void => this.#flushSlice();
+  #scheduled = false;
+  #publishOrder = 0;
+  #encoded = 0;
+  #writes = 0;
+  #pendingEntries = 0;
+
+  constructor(registry: ChannelRegistry, maxBufferedBytes: number, hooks: FanoutHooks) {
+    this.#registry = registry;
+    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#hooks = hooks;
+    this.#schedule = hooks.schedule ?? setImmediate;
+  }
+
+  /** Events encoded since the start: one for each publish to a channel with subscribers. */
+  get encoded(): number {
+    return this.#encoded;
+  }
+
+  /** Writes to sockets since the start. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Entries that wait for the next flush. */
+  get depth(): number {
+    return this.#pendingEntries;
+  }
+
+  /** Puts one message on the channel's pending list. Nobody subscribed: not even encoded. */
+  publish(channel: Channel, text: string, exceptSocketId?: string, version = 0): void {
+    if (channel.subscriptions.size === 0) return;
+    const frame = encodeTextFrame(text);
+    this.#encoded++;
+    channel.entries.push({ frame, exceptSocketId, version });
+    channel.pendingBytes += frame.length;
+    this.#pendingEntries++;
+    if (!channel.scheduled) this.#enlist(channel);
+    if (channel.entries.length >= maxPendingEntries || channel.pendingBytes >= maxPendingBytes) {
+      this.#hooks.onInline(channel, channel.entries.length);
+      this.flushChannel(channel);
+    }
+  }
+
+  /** Sends one message to one connection, behind everything that was published to it before. */
+  reply(connection: Connection, text: string): void {
+    this.catchUp(connection);
+    this.#write(connection, encodeTextFrame(text));
+  }
+
+  /** Sends the connection what is pending for it, in the order it was first published. */
+  catchUp(connection: Connection): void {
+    if (this.#pendingEntries === 0 || connection.closing) return;
+    const behind: Subscription[] = [];
+    for (const subscription of connection.subscriptions.values()) {
+      if (subscription.cursor < subscription.channel.nextSequence) behind.push(subscription);
+    }
+    behind.sort((a, b) => a.channel.publishOrder - b.channel.publishOrder);
+    for (const subscription of behind) this.#sendRest(subscription, subscription.channel.nextSequence);
+  }
+
+  /** Sends everything pending on the channel to everybody, now. */
+  flushChannel(channel: Channel): void {
+    while (channel.entries.length > 0) {
+      this.#flushSome(channel, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  #enlist(channel: Channel): void {
+    channel.scheduled = true;
+    channel.publishOrder = ++this.#publishOrder;
+    this.#dirty.add(channel);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#schedule(this.#flush);
+  }
+
+  #flushSlice(): void {
+    let budget = writesPerSlice;
+    for (let channel = this.#dirty.next(); channel !== undefined; channel = this.#dirty.next()) {
+      budget -= this.#flushSome(channel, budget);
+      if (channel.entries.length > 0) this.#dirty.putBack(channel);
+      else this.#finish(channel);
+      if (budget <= 0) break;
+    }
+    this.#scheduled = !this.#dirty.isEmpty;
+    if (this.#scheduled) this.#schedule(this.#flush);
+  }
+
+  #finish(channel: Channel): void {
+    channel.scheduled = false;
+    this.#registry.release(channel);
+  }
+
+  /** Goes on with the channel's pass, or begins one; answers how many subscribers it visited, at least 1. */
+  #flushSome(channel: Channel, budget: number): number {
+    if (channel.entries.length === 0) return 1;
+    channel.pass ??= beginPass(channel);
+    const pass = channel.pass;
+    let visited = 0;
+    while (visited < budget) {
+      const next = pass.remaining.next();
+      if (next.done === true) {
+        this.#endPass(channel, pass);
+        break;
+      }
+      visited++;
+      this.#deliver(next.value, pass);
+      // A delivery can end a slow connection, whose leave can fill this very list and flush it from within.
+      if (channel.pass !== pass) break;
+    }
+    return Math.max(1, visited);
+  }
+
+  #endPass(channel: Channel, pass: Pass): void {
+    channel.entries.splice(0, pass.count);
+    channel.firstSequence = pass.to;
+    channel.pendingBytes -= pass.frames.length;
+    channel.pass = undefined;
+    this.#pendingEntries -= pass.count;
+  }
+
+  #deliver(subscription: Subscription, pass: Pass): void {
+    const wantsAll =
+      subscription.cursor === pass.from &&
+      subscription.snapshotVersion < pass.lowestVersion &&
+      pass.excluded?.has(subscription.connection.socketId) !== true;
+    if (!wantsAll) {
+      this.#sendRest(subscription, pass.to);
+      return;
+    }
+    subscription.cursor = pass.to;
+    this.#write(subscription.connection, pass.frames);
+  }
+
+  /** Sends the entries from the subscriber's cursor up to `to` that are meant for it. */
+  #sendRest(subscription: Subscription, to: number): void {
+    const { channel, cursor } = subscription;
+    if (cursor >= to) return;
+    subscription.cursor = to;
+    const entries = channel.entries.slice(cursor - channel.firstSequence, to - channel.firstSequence);
+    const frames = entries.filter((entry) => isFor(entry, subscription)).map((entry) => entry.frame);
+    const [first] = frames;
+    if (first !== undefined) {
+      this.#write(subscription.connection, frames.length === 1 ? first : Buffer.concat(frames));
+    }
+  }
+
+  #write(connection: Connection, frames: Buffer): void {
+    if (connection.closing) return;
+    const { transport } = connection;
+    if (transport.queuedBytes > this.#maxBufferedBytes) {
+      this.#hooks.onSlow(connection);
+      return;
+    }
+    this.#writes++;
+    transport.write(frames);
+  }
+}
+
+function isFor(entry: Entry, subscription: Subscription): boolean {
+  return (
+    entry.exceptSocketId !== subscription.connection.socketId &&
+    (entry.version === 0 || entry.version > subscription.snapshotVersion)
+  );
+}
+
+function beginPass(channel: Channel): Pass {
+  const { entries, firstSequence: from } = channel;
+  let excluded: Set<string> | undefined;
+  let lowestVersion = Number.POSITIVE_INFINITY;
+  for (const entry of entries) {
+    if (entry.exceptSocketId !== undefined) (excluded ??= new Set()).add(entry.exceptSocketId);
+    if (entry.version > 0 && entry.version < lowestVersion) lowestVersion = entry.version;
+  }
+  const [first] = entries;
+  const frames =
+    entries.length === 1 && first !== undefined
+      ? first.frame
+      : Buffer.concat(entries.map((entry) => entry.frame));
+  const remaining = channel.subscriptions.values();
+  return {
+    frames,
+    count: entries.length,
+    from,
+    to: from + entries.length,
+    excluded,
+    lowestVersion,
+    remaining,
+  };
+}

@@ -1,0 +1,116 @@
+import type { ChannelName } from '../protocol/channel-name.ts';
+import type { ChannelRegistry } from './channel-registry.ts';
+import type { Connection } from './connection.ts';
+import type { JoiningSubscription, PendingLeave, Subscription } from './subscription.ts';
+
+/**
+ * The life of a subscription on this node: joining → subscribed → leaving → gone. Every step is synchronous, and keeps
+ * the connection's view and the channel's view the same.
+ */
+export class Subscriptions {
+  readonly #registry: ChannelRegistry;
+  #subscribed = 0;
+
+  constructor(registry: ChannelRegistry) {
+    this.#registry = registry;
+  }
+
+  /** Subscriptions in force, for the gauge. */
+  get size(): number {
+    return this.#subscribed;
+  }
+
+  /** A subscribe was accepted and the store is being told. */
+  begin(connection: Connection, name: ChannelName, userId: string | undefined): JoiningSubscription {
+    const channel = this.#registry.findOrCreate(connection.app, name);
+    const joining: JoiningSubscription = {
+      connection,
+      channel,
+      incarnation: ++connection.incarnations,
+      userId,
+      heldAnnouncements: [],
+      heldEvents: [],
+    };
+    channel.joining.add(joining);
+    connection.joining.set(name.name, joining);
+    return joining;
+  }
+
+  /** Whether the joiner is still there: its connection did not close while the store was asked. */
+  isCurrent(joining: JoiningSubscription): boolean {
+    return joining.channel.joining.has(joining);
+  }
+
+  /** From here on the connection gets what is published to the channel. */
+  activate(joining: JoiningSubscription, snapshotVersion: number): Subscription {
+    const { connection, channel, incarnation, userId } = joining;
+    this.#forget(joining);
+    const subscription: Subscription = {
+      connection,
+      channel,
+      incarnation,
+      userId,
+      snapshotVersion,
+      cursor: channel.nextSequence,
+    };
+    channel.subscriptions.add(subscription);
+    connection.subscriptions.set(channel.name.name, subscription);
+    this.#subscribed++;
+    return subscription;
+  }
+
+  /** The join was refused: nothing is left of it. */
+  abandon(joining: JoiningSubscription): void {
+    this.#forget(joining);
+    this.#registry.release(joining.channel);
+  }
+
+  /** The subscription ends here and now; the store hears of it by the leave this answers. */
+  end(subscription: Subscription): PendingLeave {
+    const { connection, channel } = subscription;
+    channel.subscriptions.delete(subscription);
+    connection.subscriptions.delete(channel.name.name);
+    this.#subscribed--;
+    return leaveOf(subscription);
+  }
+
+  /** Ends everything the connection holds, joins under way included. */
+  endAll(connection: Connection): readonly PendingLeave[] {
+    const leaves: PendingLeave[] = [];
+    for (const subscription of connection.subscriptions.values()) leaves.push(this.end(subscription));
+    for (const joining of connection.joining.values()) {
+      this.#forget(joining);
+      leaves.push(leaveOf(joining));
+    }
+    return leaves;
+  }
+
+  /** Leaves of the channel that no call to the store carries yet; the caller's next call does. */
+  takeLeaves(joining: JoiningSubscription): readonly PendingLeave[] {
+    const leaves = [...joining.channel.pendingLeaves].filter((leave) => !leave.settled);
+    for (const leave of leaves) leave.settled = true;
+    return leaves;
+  }
+
+  /** The store has heard of the leave. */
+  forgetLeave(leave: PendingLeave): void {
+    leave.channel.pendingLeaves.delete(leave);
+    this.#registry.release(leave.channel);
+  }
+
+  #forget(joining: JoiningSubscription): void {
+    joining.channel.joining.delete(joining);
+    joining.connection.joining.delete(joining.channel.name.name);
+  }
+}
+
+function leaveOf({
+  connection,
+  channel,
+  incarnation,
+  userId,
+}: Subscription | JoiningSubscription): PendingLeave {
+  const leave = { channel, socketId: connection.socketId, incarnation, userId, settled: false };
+  channel.pendingLeaves.add(leave);
+  return leave;
+}
