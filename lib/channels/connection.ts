@@ -7,6 +7,10 @@ import type { JoiningSubscription, Subscription } from './subscription.ts';
  */
 export interface Transport {
   readonly remoteAddress: string;
+  /** The connection on this wire, once it was established. */
+  connection: Connection | undefined;
+  /** False once the wire is gone. */
+  readonly isOpen: boolean;
   /** Bytes accepted by `write` that the wire has not taken yet. */
   readonly queuedBytes: number;
   write(frames: Buffer): void;

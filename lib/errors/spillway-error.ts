@@ -2,7 +2,7 @@ import { catalogue, type ErrorCode, type ErrorEntry } from './catalogue.ts';
 
 export type ErrorDetails = Readonly<Record<string, string | number>>;
 
-/** Longest detail that is put into a message: what a client sent is quoted, never repeated in full. */
+/** Longest detail that is put into a message: what a client sent is quoted, never repeated in full. `problems` is our own. */
 const maxDetailLength = 200;
 
 /** An error of the catalogue. `code` names its row; `message` is that row's text with the details filled in. */
@@ -34,6 +34,7 @@ export function toSpillwayError(
 function fill(template: string, details: ErrorDetails): string {
   return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => {
     const value = details[name];
-    return value === undefined ? placeholder : String(value).slice(0, maxDetailLength);
+    if (value === undefined) return placeholder;
+    return name === 'problems' ? String(value) : String(value).slice(0, maxDetailLength);
   });
 }

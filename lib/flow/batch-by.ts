@@ -1,4 +1,4 @@
-import { bufferCount, filter, groupBy, mergeMap, type OperatorFunction, timer } from 'rxjs';
+import { Observable, type OperatorFunction, tap, timer } from 'rxjs';
 
 export type Batch<T> = readonly [T, ...T[]];
 
@@ -13,8 +13,9 @@ export interface BatchLimits<T> {
 /**
  * Gathers items into batches that close by size, by time or at completion, whichever comes first.
  *
- * `bufferCount` alone would keep a partial batch for ever; here it works inside a window that the first item opens and
- * a timer closes.
+ * The first item of a key opens a window, a timer closes it; inside, every full batch leaves at once and the window goes
+ * on with the rest. A window is gone before its last batch leaves, so an item that comes from working on that batch
+ * opens the next one. (`groupBy` with a `duration` closes in the other order and loses that item.)
  *
  * ```
  * source   --a-b-c-----d-------|     maxSize 2, maxWaitMs 6
@@ -24,12 +25,39 @@ export interface BatchLimits<T> {
 export function batchBy<T>(limits: BatchLimits<T>): OperatorFunction<T, Batch<T>> {
   const keyOf = limits.by ?? (() => undefined);
   return (source$) =>
-    source$.pipe(
-      groupBy(keyOf, { duration: () => timer(limits.maxWaitMs) }),
-      mergeMap((window$) => window$.pipe(bufferCount(limits.maxSize), filter(isBatch))),
-    );
+    new Observable<Batch<T>>((subscriber) => {
+      const windows = new Map<unknown, T[]>();
+      const close = (key: unknown): void => {
+        const items = windows.get(key) ?? [];
+        windows.delete(key);
+        if (isBatch(items)) subscriber.next(items);
+      };
+      const open = (key: unknown): T[] => {
+        const items: T[] = [];
+        windows.set(key, items);
+        subscriber.add(timer(limits.maxWaitMs).subscribe(() => close(key)));
+        return items;
+      };
+      const gather = (item: T): void => {
+        const key = keyOf(item);
+        const items = windows.get(key) ?? open(key);
+        items.push(item);
+        if (items.length < limits.maxSize) return;
+        const batch = items.splice(0);
+        if (isBatch(batch)) subscriber.next(batch);
+      };
+      subscriber.add(
+        source$.pipe(tap(gather)).subscribe({
+          error: (error: unknown) => subscriber.error(error),
+          complete: () => {
+            for (const key of windows.keys()) close(key);
+            subscriber.complete();
+          },
+        }),
+      );
+    });
 }
 
-function isBatch<T>(items: readonly T[]): items is Batch<T> {
+function isBatch<T>(items: T[]): items is [T, ...T[]] {
   return items.length > 0;
 }

@@ -1,4 +1,4 @@
-import { finalize, mergeMap, Observable, type OperatorFunction } from 'rxjs';
+import { finalize, merge, mergeMap, Observable, type OperatorFunction, Subject, tap } from 'rxjs';
 import { type Batch, batchBy } from './batch-by.ts';
 import { BoundedSubject } from './bounded-subject.ts';
 import type { Clock } from './clock.ts';
@@ -30,7 +30,7 @@ export interface BatchEffectLimits<In> {
  * worked on alone, at once, by the same function. One semantics, two schedules, and nothing is ever refused.
  */
 export function batchEffect<In, Out>(
-  run: (batch: Batch<In>) => MaybePromise<Out>,
+  run: (batch: Batch<In>) => MaybePromise<Out> | Observable<Out>,
   limits: BatchEffectLimits<In>,
 ): OperatorFunction<In, Out> {
   return (source$) =>
@@ -41,6 +41,7 @@ export function batchEffect<In, Out>(
         maxInWork: (limits.concurrency + 1) * limits.batch.maxSize,
         ...(limits.clock === undefined ? {} : { clock: limits.clock }),
       });
+      const inline$ = new Subject<Batch<In>>();
       limits.onQueue?.(queue);
       const work = (batch: Batch<In>): Observable<Out> =>
         isolate(() => run(batch), {
@@ -50,7 +51,7 @@ export function batchEffect<In, Out>(
       const accept = (item: In): void => {
         if (queue.offer(item)) return;
         limits.onInline(item);
-        subscriber.add(work([item]).subscribe((out) => subscriber.next(out)));
+        inline$.next([item]);
       };
       const batches$ = queue.pipe(
         batchBy(limits.batch),
@@ -59,12 +60,14 @@ export function batchEffect<In, Out>(
           limits.concurrency,
         ),
       );
-      subscriber.add(batches$.subscribe(subscriber));
+      subscriber.add(merge(batches$, inline$.pipe(mergeMap(work))).subscribe(subscriber));
       subscriber.add(
-        source$.subscribe({
-          next: accept,
-          error: (error: any) => subscriber.error(error),
-          complete: () => queue.complete(),
+        source$.pipe(tap(accept)).subscribe({
+          error: (error: unknown) => subscriber.error(error),
+          complete: () => {
+            inline$.complete();
+            queue.complete();
+          },
         }),
       );
     });

@@ -82,6 +82,11 @@ export class BoundedSubject<T> extends Observable<T> {
     this.#drain();
   }
 
+  /** Everything has left. What is in work then is still released; a subscriber that goes before takes its work along. */
+  get #isFinished(): boolean {
+    return this.#completed && this.#waiting.size === 0;
+  }
+
   #makeRoom(): boolean {
     if (this.policy === 'reject') return false;
     this.#dropped++;
@@ -94,7 +99,7 @@ export class BoundedSubject<T> extends Observable<T> {
     this.#drain();
     return () => {
       this.#subscriber = undefined;
-      this.#inWork = 0;
+      if (!this.#isFinished) this.#inWork = 0;
     };
   }
 
@@ -102,7 +107,7 @@ export class BoundedSubject<T> extends Observable<T> {
     if (this.#draining) return;
     this.#draining = true;
     try {
-      while (this.#subscriber !== undefined && this.#waiting.size > 0 && this.#inWork < this.#maxInWork) {
+      while (this.#subscriber?.closed === false && this.#inWork < this.#maxInWork) {
         const next = this.#waiting.shift();
         if (next === undefined) break;
         this.#inWork++;
@@ -111,6 +116,6 @@ export class BoundedSubject<T> extends Observable<T> {
     } finally {
       this.#draining = false;
     }
-    if (this.#completed && this.#waiting.size === 0) this.#subscriber?.complete();
+    if (this.#isFinished) this.#subscriber?.complete();
   }
 }

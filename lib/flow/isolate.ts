@@ -4,8 +4,15 @@ import { isPromise, type MaybePromise } from './maybe-promise.ts';
 /** Work on one item: a value now, a promise, or a stream of values. */
 export type Work<T> = () => MaybePromise<T> | Observable<T>;
 
+/** The work was silent for longer than it may be. */
 export class WorkTimeout extends Error {
   override readonly name = 'WorkTimeout';
+  readonly timeoutMs: number;
+
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms`);
+    this.timeoutMs = timeoutMs;
+  }
 }
 
 export interface IsolationLimits {
@@ -20,7 +27,7 @@ export interface IsolationLimits {
  * the stream it stands in lives on.
  */
 export function isolate<T>(work: Work<T>, limits: IsolationLimits): Observable<T> {
-  const late = () => throwError(() => new WorkTimeout(`no answer within ${limits.timeoutMs} ms`));
+  const late = () => throwError(() => new WorkTimeout(limits.timeoutMs));
   return defer(() => toStream(work())).pipe(
     timeout({ each: limits.timeoutMs, with: late }),
     catchError((error: unknown) => {

@@ -1,4 +1,3 @@
-import { Observable, type OperatorFunction } from 'rxjs';
 import { isPromise, type MaybePromise } from './maybe-promise.ts';
 import { Ring } from './ring.ts';
 
@@ -14,6 +13,8 @@ type Work = () => MaybePromise<void>;
 
 interface Lane {
   readonly waiting: Ring<Work>;
+  /** Promises it waits for: one, unless work sent more to its own key before it answered. */
+  promises: number;
   full: boolean;
 }
 
@@ -51,11 +52,13 @@ export class Lanes<Key> {
       return;
     }
     const result = work(item);
-    if (isPromise(result)) this.#hold(key, { waiting: new Ring(), full: false }, result);
+    if (!isPromise(result)) return;
+    this.#hold(key, this.#busy.get(key) ?? { waiting: new Ring(), promises: 0, full: false }, result);
   }
 
   #hold(key: Key, lane: Lane, result: PromiseLike<void>): void {
     this.#busy.set(key, lane);
+    lane.promises++;
     const resume = (): void => this.#resume(key, lane);
     result.then(resume, resume);
   }
@@ -69,6 +72,8 @@ export class Lanes<Key> {
   }
 
   #resume(key: Key, lane: Lane): void {
+    lane.promises--;
+    if (lane.promises > 0) return;
     for (let work = lane.waiting.shift(); work !== undefined; work = lane.waiting.shift()) {
       this.#waiting--;
       const result = work();
@@ -80,25 +85,4 @@ export class Lanes<Key> {
     this.#busy.delete(key);
     if (lane.full) this.#limits.onDrained?.(key);
   }
-}
-
-/**
- * Runs `work` for each item, in order per key. `work` reports its own failures and hands results to `emit`: the stream
- * never errors because of an item.
- */
-export function inOrder<In, Out, Key>(
-  lanes: Lanes<Key>,
-  keyOf: (item: In) => Key,
-  work: (item: In, emit: (out: Out) => void) => MaybePromise<void>,
-): OperatorFunction<In, Out> {
-  return (source$) =>
-    new Observable<Out>((subscriber) => {
-      const emit = (out: Out): void => subscriber.next(out);
-      const runOne = (item: In): MaybePromise<void> => work(item, emit);
-      return source$.subscribe({
-        next: (item) => lanes.run(keyOf(item), item, runOne),
-        error: (error: any) => subscriber.error(error),
-        complete: () => subscriber.complete(),
-      });
-    });
 }

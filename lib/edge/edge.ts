@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Subject } from 'rxjs';
+import { type Server as UpgradeServer, type ServerOptions, WebSocketServer } from 'ws';
+import type { Config } from '../../config/schema.ts';
+import type { ConnectionAttempted, MessageReceived } from '../stages/events.ts';
+import type { NodeState } from '../stages/services.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { ClientSocket, type ClientSocketListener } from './client-socket.ts';
+import { toConnectionRequest } from './connection-request.ts';
+import { checkAlive, type HeartbeatLimits } from './heartbeat.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
+
+/** After a close frame was sent, how long the client may take to answer it. */
+const closeTimeoutMs = 5_000;
+const keepAliveTimeoutMs = 60_000;
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 30_000;
+
+export interface EdgeParts {
+  readonly config: Config;
+  readonly node: NodeState;
+  readonly telemetry: Telemetry;
+  /** Plain HTTP requests. */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** A client's wire is gone, with the close code it gave; 1006 when it gave none. */
+export interface WireClosed {
+  readonly socket: ClientSocket;
+  readonly code: number;
+}
+
+/** The public listener: owns the port, the upgrades and the sockets, and turns what happens there into three streams. */
+export class Edge implements ClientSocketListener {
+  readonly connects$ = new Subject<ConnectionAttempted>();
+  readonly messages$ = new Subject<MessageReceived>();
+  readonly closes$ = new Subject<WireClosed>();
+  readonly #parts: EdgeParts;
+  readonly #server: Server;
+  readonly #upgrades: UpgradeServer<typeof ClientSocket>;
+  readonly #proxies: TrustedProxies;
+  readonly #sockets = new Set<ClientSocket>();
+
+  constructor(parts: EdgeParts) {
+    const { config, onRequest } = parts;
+    this.#parts = parts;
+    this.#proxies = new TrustedProxies(config.server.trustedProxies);
+    this.#upgrades = createUpgrades(config);
+    this.#server = createListener(config, onRequest);
+    this.#server.keepAliveTimeout = keepAliveTimeoutMs;
+    this.#server.on('upgrade', (request: IncomingMessage, raw: Duplex, head: Buffer) =>
+      this.#upgrade(request, raw, head),
+    );
+    this.#server.on('clientError', refuseMalformed);
+  }
+
+  /** Sockets open, those that were never established or are closing included. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  listen(): Promise<number> {
+    const { host, port } = this.#parts.config.server;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: 4_096 }, () => {
+        this.#server.off('error', reject);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Takes no more connections; those that are open stay. */
+  stopListening(): void {
+    this.#server.close();
+    this.#server.closeIdleConnections();
+  }
+
+  /** Ends what is left, at once. */
+  destroy(): void {
+    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.terminate();
+  }
+
+  /** Looks at every socket once; answers those that gave no sign of life in time. */
+  findDead(limits: HeartbeatLimits, nowMs: number): readonly ClientSocket[] {
+    return [...this.#sockets].filter((socket) => !checkAlive(socket, limits, nowMs));
+  }
+
+  onFrame(socket: ClientSocket, frame: string | number): void {
+    this.messages$.next({ transport: socket, frame });
+  }
+
+  onClosed(socket: ClientSocket, code: number): void {
+    this.#sockets.delete(socket);
+    this.closes$.next({ socket, code });
+  }
+
+  /** The accept gate: a full or stopping server says so before any work is done for the caller. */
+  #upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): void {
+    const { config, node } = this.#parts;
+    const limit = config.server.maxConnections;
+    const caller = this.#proxies.callerOf(request);
+    if (node.draining) {
+      this.#refuse(raw, 'server is restarting', caller.address);
+      return;
+    }
+    if (limit > 0 && this.#sockets.size >= limit) {
+      this.#refuse(raw, `server is at its maximum of ${limit} connections`, caller.address);
+      return;
+    }
+    this.#upgrades.handleUpgrade(request, raw, head, (socket) => {
+      socket.attach(raw, caller.address, this);
+      this.#sockets.add(socket);
+      const connectionRequest = toConnectionRequest(request, config.server.path, caller);
+      this.connects$.next({ transport: socket, request: connectionRequest });
+    });
+  }
+
+  #refuse(raw: Duplex, reason: string, remoteAddress: string): void {
+    raw.once('error', () => raw.destroy());
+    raw.end(
+      `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    );
+    this.#parts.telemetry.emit('upgrade.refused', { status: 503, reason, remoteAddress });
+  }
+}
+
+function createListener({ server }: Config, onRequest: EdgeParts['onRequest']): Server {
+  const options = { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, noDelay: true };
+  if (server.tls === undefined) return createServer(options, onRequest);
+  const { certFile, keyFile } = server.tls;
+  return createTlsServer({ ...options, cert: readFileSync(certFile), key: readFileSync(keyFile) }, onRequest);
+}
+
+function createUpgrades({ server }: Config): UpgradeServer<typeof ClientSocket> {
+  const options: ServerOptions<typeof ClientSocket> & { readonly closeTimeout: number } = {
+    noServer: true,
+    WebSocket: ClientSocket,
+    clientTracking: false,
+    maxPayload: server.maxPayloadBytes,
+    perMessageDeflate: server.perMessageDeflate,
+    closeTimeout: closeTimeoutMs,
+  };
+  return new WebSocketServer(options);
+}
+
+/** What is no HTTP gets the status for it and no more attention. */
+function refuseMalformed(error: NodeJS.ErrnoException, raw: Duplex): void {
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  if (error.code !== 'ECONNRESET' && raw.writable) {
+    raw.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  } else {
+    raw.destroy();
+  }
+}

@@ -1,0 +1,14 @@
+export type { Connection, SignedInUser } from './channels/connection.ts';
+export type { Batch } from './flow/batch-by.ts';
+export type { ChannelName } from './protocol/channel-name.ts';
+export { defineStage, type SlotStage } from './stages/define-stage.ts';
+export type {
+  AuthorizedMessage,
+  ConnectionAdmitted,
+  ConnectionEstablished,
+  ConnectionSettled,
+  PublishedEvent,
+} from './stages/events.ts';
+export type { ServiceName, Services } from './stages/services.ts';
+export type { SlotName, Slots } from './stages/slots.ts';
+export { DROP, type Drop, type Refusal, type StageContext } from './stages/stage.ts';

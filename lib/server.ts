@@ -1,0 +1,258 @@
+import { randomBytes } from 'node:crypto';
+import { config as rxjs, interval, type Subscription as Running } from 'rxjs';
+import type { ConfigWarning } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { connect } from '../pipelines/connect.ts';
+import { disconnect } from '../pipelines/disconnect.ts';
+import { message } from '../pipelines/message.ts';
+import { publish } from '../pipelines/publish.ts';
+import { type AdminServer, startAdminServer } from './admin/admin-server.ts';
+import { closeInWaves, waitUntil } from './drain.ts';
+import { Edge } from './edge/edge.ts';
+import { sweepEveryMs } from './edge/heartbeat.ts';
+import { SpillwayError } from './errors/spillway-error.ts';
+import { registerGauges } from './gauges.ts';
+import { Api } from './http/api.ts';
+import { modulesForStages, version } from './package.ts';
+import { type CreateStores, createParts, type Parts } from './parts.ts';
+import type { SlotStage } from './stages/define-stage.ts';
+import { loadStages } from './stages/load-stages.ts';
+import { runPipeline, type RunningPipeline } from './stages/runner.ts';
+import type { Readiness } from './telemetry/health.ts';
+import { type LogStream, toLogStream } from './telemetry/log-stream.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { toMetrics } from './telemetry/event-metrics.ts';
+
+export interface StartNotes {
+  readonly warnings?: readonly ConfigWarning[];
+  readonly isDevelopmentApp?: boolean;
+}
+
+/** What specs and embedders may put in place of the defaults. */
+export interface StartOptions extends StartNotes {
+  readonly createStores?: CreateStores;
+  readonly log?: LogStream;
+  /** Stages besides those the configuration names. */
+  readonly stages?: readonly SlotStage[];
+}
+
+export interface RunningServer {
+  readonly port: number;
+  readonly adminPort: number | undefined;
+  /** What the server is made of, for specs that look inside. */
+  readonly parts: Parts;
+  readonly edge: Edge;
+  /** Sends the clients away, settles what is under way and ends, at the latest after `drain.deadlineMs`. */
+  stop(reason: string): Promise<void>;
+}
+
+/** Puts a server together and starts it: configuration → parts → pipelines → listeners. */
+export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
+  const nodeId = randomBytes(6).toString('hex');
+  const telemetry = new Telemetry({ level: config.log.level });
+  const log = options.log ?? toLogStream({ nodeId, level: config.log.level });
+  const metrics = new Metrics();
+  const subscriptions = [telemetry.events$.subscribe(log), telemetry.events$.subscribe(toMetrics(metrics))];
+  metrics.registerCounter('spillway_log_lines_dropped_total', 'Log lines not written', () => log.dropped);
+  try {
+    return await assemble({ config, options, nodeId, telemetry, log, metrics, subscriptions });
+  } catch (error) {
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    await log.close();
+    throw error;
+  }
+}
+
+interface Foundation {
+  readonly config: Config;
+  readonly options: StartOptions;
+  readonly nodeId: string;
+  readonly telemetry: Telemetry;
+  readonly log: LogStream;
+  readonly metrics: Metrics;
+  readonly subscriptions: Running[];
+}
+
+async function assemble(foundation: Foundation): Promise<RunningServer> {
+  const { config, options, telemetry, metrics, subscriptions } = foundation;
+  telemetry.emit('server.starting', {
+    nodeId: foundation.nodeId,
+    version,
+    pid: process.pid,
+    node: process.version,
+  });
+  for (const warning of options.warnings ?? []) telemetry.emit('config.warning', warning);
+  rxjs.onUnhandledError = (error: unknown) =>
+    telemetry.emit('server.failed', { code: 'internal', err: error });
+
+  const stages = await collectStages(config, options, telemetry);
+  const parts = createParts(config, telemetry, options.createStores);
+  const readiness = (): Readiness => ({
+    ready: !parts.node.draining,
+    checks: { accepting: { ok: !parts.node.draining } },
+  });
+  const api = new Api({
+    pathPrefix: config.server.path,
+    maxBodyBytes: config.http.maxBodyBytes,
+    apps: parts.apps,
+    clock: parts.clock,
+    telemetry,
+    readiness,
+    services: parts,
+  });
+  const edge = new Edge({
+    config,
+    node: parts.node,
+    telemetry,
+    onRequest: (req, res) => api.handle(req, res),
+  });
+  const aborter = new AbortController();
+  const pipelines = runPipelines(parts, edge, { stages, signal: aborter.signal });
+  subscriptions.push(...runClocks(parts, edge));
+  registerGauges(metrics, parts, edge, pipelines);
+
+  const port = await edge.listen();
+  const admin = await startAdmin(foundation, readiness, edge);
+  announceListening(foundation, port, admin);
+  const stop = once(() => stopServer({ ...foundation, parts, edge, admin, pipelines, aborter }));
+  return { port, adminPort: admin.port, parts, edge, stop };
+}
+
+async function collectStages(
+  config: Config,
+  options: StartOptions,
+  telemetry: Telemetry,
+): Promise<readonly SlotStage[]> {
+  const loaded = await loadStages(config.stages, modulesForStages);
+  for (const { stage, file } of loaded)
+    telemetry.emit('stage.loaded', { stage: stage.name, slot: stage.slot, file });
+  return [...loaded.map(({ stage }) => stage), ...(options.stages ?? [])];
+}
+
+function runPipelines(
+  parts: Parts,
+  edge: Edge,
+  options: { readonly stages: readonly SlotStage[]; readonly signal: AbortSignal },
+): readonly RunningPipeline[] {
+  edge.closes$.subscribe(({ socket: { connection }, code }) => {
+    if (connection === undefined) return;
+    parts.departures.next({
+      kind: 'connection',
+      connection,
+      cause: code === 1006 ? 'error' : 'client',
+      closeCode: code,
+    });
+  });
+  return [
+    runPipeline(disconnect, parts.departures, parts, options),
+    runPipeline(publish, parts.publishes, parts, options),
+    runPipeline(message, edge.messages$, parts, options),
+    runPipeline(connect, edge.connects$, parts, options),
+  ];
+}
+
+/** What happens by the clock: liveness probes, authorisation deadlines, counts that wait for their time. */
+function runClocks(parts: Parts, edge: Edge): readonly Running[] {
+  const { server } = parts.config;
+  const limits = {
+    activityTimeoutMs: server.activityTimeoutSeconds * 1000,
+    pongTimeoutMs: server.pongTimeoutSeconds * 1000,
+  };
+  const sweep = (): void => {
+    for (const socket of edge.findDead(limits, parts.clock.now())) {
+      if (socket.connection === undefined) socket.terminate();
+      else parts.disconnect(socket.connection, 'pong-timeout', new SpillwayError('connection.pong-timeout'));
+    }
+    closeUnauthorised(parts);
+  };
+  return [
+    interval(sweepEveryMs(limits)).subscribe(sweep),
+    interval(250).subscribe(() => parts.announcer.sendWaitingCounts()),
+  ];
+}
+
+function closeUnauthorised(parts: Parts): void {
+  const nowMs = parts.clock.now();
+  for (const connection of parts.connections.all()) {
+    const limitMs = connection.app.config.requireAuthWithinSeconds * 1000;
+    if (limitMs === 0 || connection.authorised || nowMs - connection.openedAtMs < limitMs) continue;
+    parts.disconnect(connection, 'unauthorised', new SpillwayError('connection.unauthorised'));
+  }
+}
+
+async function startAdmin(
+  { config, telemetry, metrics }: Foundation,
+  readiness: () => Readiness,
+  edge: Edge,
+): Promise<AdminServer> {
+  try {
+    return await startAdminServer({
+      config: config.admin,
+      readiness,
+      metrics: () => metrics.text(),
+      contentType: metrics.contentType,
+      onError: (path, err) => telemetry.emit('admin.failed', { path, err }),
+    });
+  } catch (error) {
+    edge.stopListening();
+    throw error;
+  }
+}
+
+function announceListening(
+  { config, options, nodeId, telemetry }: Foundation,
+  port: number,
+  admin: AdminServer,
+): void {
+  const { host } = config.server;
+  const [app] = config.apps;
+  if (options.isDevelopmentApp === true && app !== undefined) {
+    telemetry.emit('app.development', { appId: app.id, key: app.key, host, port });
+  }
+  const apps = config.apps.length;
+  telemetry.emit('server.listening', { host, port, adminPort: admin.port, nodeId, apps, version });
+}
+
+interface Running1 extends Foundation {
+  readonly parts: Parts;
+  readonly edge: Edge;
+  readonly admin: AdminServer;
+  readonly pipelines: readonly RunningPipeline[];
+  readonly aborter: AbortController;
+}
+
+async function stopServer(running: Running1): Promise<void> {
+  const { config, parts, edge, telemetry, pipelines } = running;
+  const startedMs = parts.clock.now();
+  const deadlineMs = startedMs + config.drain.deadlineMs;
+  const now = (): number => parts.clock.now();
+  parts.node.draining = true;
+  telemetry.emit('server.draining', { signal: undefined, connections: parts.connections.size });
+  edge.stopListening();
+  await closeInWaves(parts, config, deadlineMs - closingTimeMs);
+  await waitUntil(() => edge.open === 0, now, Math.min(deadlineMs, parts.clock.now() + closingTimeMs));
+  edge.destroy();
+  await waitUntil(() => edge.open === 0, now, deadlineMs);
+
+  for (const source$ of [edge.connects$, edge.messages$, edge.closes$, parts.publishes, parts.departures])
+    source$.complete();
+  const isSettled = { yes: false };
+  void Promise.allSettled(pipelines.map((pipeline) => pipeline.completed)).then(() => {
+    isSettled.yes = true;
+  });
+  await waitUntil(() => isSettled.yes, now, deadlineMs);
+  running.aborter.abort();
+  await running.admin.close();
+  telemetry.emit('server.stopped', { durationMs: parts.clock.now() - startedMs });
+  for (const subscription of running.subscriptions) subscription.unsubscribe();
+  await running.log.close();
+}
+
+/** How long clients may take to answer the close before they are cut off. */
+const closingTimeMs = 5_000;
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => (running ??= work());
+}

@@ -1,0 +1,33 @@
+import type { PendingLeave } from '../../channels/subscription.ts';
+import type { ChangeResult, Leave } from '../../membership/membership-store.ts';
+import type { Services } from '../services.ts';
+
+/** A leave as the membership store takes it. */
+export function toLeave({ channel, socketId, incarnation }: PendingLeave): Leave {
+  const { app, name } = channel;
+  return {
+    kind: 'leave',
+    appId: app.id,
+    channel: name.name,
+    socketId,
+    incarnation,
+    counted: app.config.subscriptionCount && name.kind !== 'presence',
+  };
+}
+
+/** The store has answered these leaves, in this order: nothing on this node waits for them any more. */
+export function finishLeaves(
+  { subscriptions, telemetry }: Pick<Services, 'subscriptions' | 'telemetry'>,
+  leaves: readonly PendingLeave[],
+  results: readonly ChangeResult[],
+): void {
+  leaves.forEach((leave, index) => {
+    subscriptions.forgetLeave(leave);
+    const result = results[index];
+    const fields = { appId: leave.channel.app.id, channel: leave.channel.name.name };
+    if (result?.kind === 'left' && result.vacated) telemetry.emit('channel.vacated', fields);
+    if (telemetry.isEnabled('subscription.closed')) {
+      telemetry.emit('subscription.closed', { ...fields, socketId: leave.socketId });
+    }
+  });
+}

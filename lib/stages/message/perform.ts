@@ -1,0 +1,43 @@
+import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
+import { pong } from '../../protocol/server-messages.ts';
+import { defineStage } from '../define-stage.ts';
+import type { AuthorizedMessage } from '../events.ts';
+import { sendClientEvent } from './send-client-event.ts';
+import { signIn } from './sign-in.ts';
+import { subscribe } from './subscribe.ts';
+
+/** Does what the message asks for, and answers. A promise from a store makes this connection's next frames wait. */
+export const perform = defineStage({
+  name: 'perform',
+  needs: [
+    'announcer',
+    'bus',
+    'cachedEvents',
+    'departures',
+    'fanout',
+    'membership',
+    'signedIn',
+    'subscriptions',
+    'telemetry',
+    'users',
+    'watchlists',
+  ],
+  map: (message: AuthorizedMessage, services): MaybePromise<AuthorizedMessage> => {
+    switch (message.kind) {
+      case 'subscribe':
+        return andThen(subscribe(message, services), () => message);
+      case 'unsubscribe':
+        services.departures.next(message);
+        return message;
+      case 'signin':
+        return andThen(signIn(message, services), () => message);
+      case 'client-event':
+        return andThen(sendClientEvent(message, services), () => message);
+      case 'ping':
+        services.fanout.reply(message.connection, pong());
+        return message;
+      case 'pong':
+        return message;
+    }
+  },
+});

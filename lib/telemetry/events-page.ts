@@ -1,0 +1,74 @@
+import type { EventEntry, EventLevel, EventMetric, FieldKind } from './event-entry.ts';
+import { eventGroups } from './events.ts';
+
+/** The `log.level` from which an event of this level is no longer written. */
+const silencedBy = {
+  debug: 'info',
+  info: 'warn',
+  warn: 'error',
+  error: 'fatal',
+  fatal: 'silent',
+} as const satisfies Record<EventLevel, string>;
+
+const introduction = `# Events
+
+Generated from \`lib/telemetry/events.ts\` by \`node scripts/write-docs.js\`; a spec compares the two.
+
+The server writes one line of JSON per event to stdout: \`level\`, \`time\` (ISO 8601), \`nodeId\`, the fields below, and \`msg\`,
+which is the name of the event. Names and fields are an interface: they change with a line in the changelog. On a
+terminal the same events are written as lines for people.
+
+    {"level":"info","nodeId":"n1","time":"2026-01-01T00:00:00.000Z","host":"127.0.0.1","port":6001,"apps":1,"msg":"server.listening"}
+
+- **Levels**: debug is per message, info is lifecycle and per batch, warn is overflow and retry, error is a failed item,
+  fatal is the end of the process.
+- **To silence** an event, set \`log.level\` to the word in its last column: everything below that level is not written.
+  To silence one event alone, filter the stream by \`msg\`, for example \`jq -c 'select(.msg != "channel.occupied")'\`.
+- **Fields**: \`?\` marks a field that may be absent, \`code\` is a code of [errors.md](errors.md), \`error\` is an object with
+  \`type\`, \`code\`, \`message\`, \`stack\` and \`cause\`. Secrets (\`secret\`, \`token\`, \`auth\`, \`signature\`, \`channel_data\`,
+  \`user_data\` and the like) are written as \`[Redacted]\`; long texts are cut.
+- **When nobody reads stdout**, lines wait in memory up to 8 MiB; further ones are dropped, counted, and told in
+  \`log.dropped\`.
+- **Metrics** on \`GET /metrics\` of the admin listener do not depend on \`log.level\`: every event of level info and above is
+  counted in \`spillway_events_total{event}\`, and some in the metrics listed at the end.
+`;
+
+/** The text of `docs/events.md`. */
+export function renderEventsPage(): string {
+  const groups = Object.entries(eventGroups);
+  return [introduction, ...groups.map(([title, rows]) => groupOf(title, rows)), metricsOf(groups)].join('\n');
+}
+
+type Rows = Readonly<Record<string, EventEntry>>;
+
+function groupOf(title: string, rows: Rows): string {
+  const lines = Object.entries(rows).map(([name, entry]) => eventLine(name, entry));
+  const header = '| Event | Level | When | Fields | Silent from |\n|---|---|---|---|---|';
+  return `## ${title}\n\n${header}\n${lines.join('\n')}\n`;
+}
+
+function eventLine(name: string, { level, doc, fields }: EventEntry): string {
+  const texts = Object.entries(fields).map(([field, kind]) => fieldText(field, kind));
+  return `| \`${name}\` | ${level} | ${doc} | ${texts.join(', ')} | \`${silencedBy[level]}\` |`;
+}
+
+function fieldText(field: string, kind: FieldKind): string {
+  if (typeof kind !== 'string') return `\`${field}\` (${kind.join(', ')})`;
+  const optional = kind.endsWith('?');
+  const type = optional ? kind.slice(0, -1) : kind;
+  return `\`${field}${optional ? '?' : ''}\` ${type === 'strings' ? 'list of strings' : type}`;
+}
+
+function metricsOf(groups: readonly (readonly [string, Rows])[]): string {
+  const lines = groups.flatMap(([, rows]) =>
+    Object.entries(rows).flatMap(([name, entry]) =>
+      (entry.metrics ?? []).map((metric) => metricLine(name, metric)),
+    ),
+  );
+  return `## Metrics\n\n| Metric | Type | Labels | What | From |\n|---|---|---|---|---|\n${lines.join('\n')}\n`;
+}
+
+function metricLine(event: string, { name, kind, help, labels = [] }: EventMetric): string {
+  const quoted = labels.map((label) => `\`${label}\``);
+  return `| \`${name}\` | ${kind} | ${quoted.join(', ')} | ${help} | \`${event}\` |`;
+}

@@ -1,0 +1,123 @@
+import type { EventEntry } from '../event-entry.ts';
+
+/** The pipelines: cleanup after a disconnect, and the stages. */
+export const stageEvents = {
+  'cleanup.flushed': {
+    level: 'info',
+    doc: 'A batch of ended connections was settled: their subscriptions are gone.',
+    fields: { batchSize: 'number', leaves: 'number', durationMs: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_cleanup_connections_total',
+        help: 'Ended connections settled in batches',
+        by: 'batchSize',
+      },
+      {
+        kind: 'counter',
+        name: 'spillway_cleanup_leaves_total',
+        help: 'Subscriptions removed by cleanup',
+        by: 'leaves',
+      },
+      {
+        kind: 'histogram',
+        name: 'spillway_cleanup_duration_seconds',
+        help: 'Time to settle one batch',
+        of: 'durationMs',
+      },
+    ],
+  },
+  'cleanup.fallback': {
+    level: 'warn',
+    doc: 'One ended connection was settled at once instead of in a batch: its queue is full or is not used.',
+    fields: { reason: ['queue-full', 'inline'], queued: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_cleanup_fallback_total',
+        help: 'Ended connections settled at once, by reason',
+        labels: ['reason'],
+      },
+    ],
+  },
+  'stage.loaded': {
+    level: 'info',
+    doc: 'A stage of yours was loaded and put into its slot.',
+    fields: { stage: 'string', slot: 'string', file: 'string' },
+  },
+  'stage.failed': {
+    level: 'error',
+    doc: 'A stage threw or took too long: one item is lost, the stream goes on.',
+    fields: { stage: 'string', pipeline: 'string', code: 'code', err: 'error' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_stage_failures_total',
+        help: 'Items lost because a stage threw or took too long',
+        labels: ['stage', 'code'],
+      },
+    ],
+  },
+  'stage.overflow': {
+    level: 'warn',
+    doc: 'More items waited for a stage than its cap allows, and the overflow policy was applied.',
+    fields: { stage: 'string', policy: 'string', dropped: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_stage_overflow_total',
+        help: 'Items turned away in front of a stage, by overflow policy',
+        labels: ['stage', 'policy'],
+        by: 'dropped',
+      },
+    ],
+  },
+  'stage.restarted': {
+    level: 'warn',
+    doc: 'The stream of a stage ended with an error and was started again; what it held is lost.',
+    fields: { stage: 'string', attempt: 'number', lost: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_stage_restarts_total',
+        help: 'Streams started again after an error',
+        labels: ['stage'],
+      },
+      {
+        kind: 'counter',
+        name: 'spillway_stage_lost_total',
+        help: 'Items held by a stream when it ended',
+        labels: ['stage'],
+        by: 'lost',
+      },
+    ],
+  },
+  'stage.tripped': {
+    level: 'warn',
+    doc: 'A stage failed so often that it is passed over until it recovers.',
+    fields: { stage: 'string' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_stage_trips_total',
+        help: 'Times a stage was passed over',
+        labels: ['stage'],
+      },
+    ],
+  },
+  'stage.log': {
+    level: 'info',
+    doc: 'A stage of yours wrote a line.',
+    fields: { stage: 'string', message: 'string', detail: 'string?' },
+  },
+  'stage.warning': {
+    level: 'warn',
+    doc: 'A stage of yours wrote a warning.',
+    fields: { stage: 'string', message: 'string', detail: 'string?' },
+  },
+  'stage.recovered': {
+    level: 'info',
+    doc: 'A stage that was passed over is used again.',
+    fields: { stage: 'string' },
+  },
+} as const satisfies Record<string, EventEntry>;

@@ -1,0 +1,99 @@
+import { pino } from 'pino';
+
+/** Where log lines go. A line ends in a newline. */
+export interface LogDestination {
+  write(line: string): void;
+  /** Writes what is waiting, then closes; gives up when nobody reads. */
+  close(): Promise<void>;
+  /** Lines dropped so far because too much was waiting. */
+  readonly dropped: number;
+}
+
+export interface LogFileOptions {
+  /** A file descriptor; stdout when absent. */
+  readonly fd?: number;
+  /** What may wait in memory for a slow reader; further lines are dropped and counted. */
+  readonly maxBufferedBytes?: number;
+  /** How long `close` waits for a reader. */
+  readonly closeTimeoutMs?: number;
+  /** Called once the reader has caught up after lines were dropped. */
+  readonly onCaughtUp?: (dropped: number) => void;
+}
+
+const eightMebibytes = 8 * 1024 * 1024;
+
+type SonicBoom = ReturnType<typeof pino.destination>;
+
+/**
+ * Opens a file descriptor for asynchronous, bounded writing. A closed pipe ends the log, never the process.
+ *
+ * `process.stdout` is touched on purpose: Node then makes a piped stdout non-blocking. Otherwise one stuck reader holds
+ * a thread of the pool in `write` for ever, and the process cannot exit.
+ */
+export function openLogFile(options: LogFileOptions = {}): LogDestination {
+  return new LogFile(options.fd ?? process.stdout.fd, options);
+}
+
+class LogFile implements LogDestination {
+  dropped = 0;
+  readonly #stream: SonicBoom;
+  readonly #closeTimeoutMs: number;
+  #told = 0;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+
+  constructor(
+    fd: number,
+    { maxBufferedBytes = eightMebibytes, closeTimeoutMs = 2000, onCaughtUp }: LogFileOptions,
+  ) {
+    this.#closeTimeoutMs = closeTimeoutMs;
+    this.#stream = pino.destination({
+      dest: fd,
+      sync: false,
+      maxLength: maxBufferedBytes,
+      retryEAGAIN: () => this.#state !== 'closed',
+    });
+    this.#stream.on('drop', () => (this.dropped += 1));
+    this.#stream.on('error', () => this.#giveUp());
+    this.#stream.on('drain', () => this.#tellDrops(onCaughtUp));
+  }
+
+  write(line: string): void {
+    if (this.#state === 'open') this.#stream.write(line);
+    else this.dropped += 1;
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    await this.#ended();
+    this.#state = 'closed';
+  }
+
+  /** Resolves when everything was written, the reader went away, or the time is over. */
+  #ended(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#giveUp(), this.#closeTimeoutMs);
+      this.#stream.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#stream.end();
+    });
+  }
+
+  /**
+   * Writes no more. `close` takes the stream off pino's exit hook, which would try a broken descriptor for ever. The
+   * descriptor itself stays open: a write may be under way, and its number must not come to mean another file.
+   */
+  #giveUp(): void {
+    this.#state = 'closed';
+    this.#stream.emit('close');
+  }
+
+  #tellDrops(onCaughtUp: LogFileOptions['onCaughtUp']): void {
+    if (this.dropped === this.#told || this.#state !== 'open') return;
+    const lines = this.dropped - this.#told;
+    this.#told = this.dropped;
+    onCaughtUp?.(lines);
+  }
+}

@@ -1,0 +1,6 @@
+// Runs after tsc: what the package ships beside its code.
+import { writeFileSync } from 'node:fs';
+import { configJsonSchema } from '../dist/config/json-schema.js';
+
+const target = new URL('../dist/config-schema.json', import.meta.url);
+writeFileSync(target, `${JSON.stringify(configJsonSchema(), null, 2)}\n`);

@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import { accessProblem } from '../../../lib/admin/access.ts';
+
+const token = 'open-sesame';
+const from = (remoteAddress: string | undefined, authorization?: string) => ({
+  remoteAddress,
+  authorization,
+});
+
+describe('admin access', () => {
+  test.each(['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])(
+    'without a token lets %s in',
+    (address) => {
+      expect(accessProblem(undefined, from(address))).toBeUndefined();
+    },
+  );
+
+  test.each(['10.0.0.1', '192.168.1.7', '::ffff:10.0.0.1', '128.127.0.1', '127.0.0.1.evil', '', undefined])(
+    'without a token refuses %s',
+    (address) => {
+      expect(accessProblem(undefined, from(address))).toMatchObject({
+        status: 403,
+        code: 'admin.loopback-only',
+      });
+    },
+  );
+
+  test.each(['Bearer open-sesame', 'bearer open-sesame', 'Bearer  open-sesame '])(
+    'with a token takes "%s"',
+    (header) => {
+      expect(accessProblem(token, from('10.0.0.1', header))).toBeUndefined();
+    },
+  );
+
+  test.each([
+    undefined,
+    '',
+    'Bearer',
+    'Bearer open',
+    'Bearer open-sesame2',
+    'Basic open-sesame',
+    'open-sesame',
+  ])('with a token refuses "%s", from this machine too', (header) => {
+    expect(accessProblem(token, from('127.0.0.1', header))).toMatchObject({
+      status: 401,
+      code: 'admin.token',
+    });
+  });
+});
