@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { config as rxjs, interval, type Subscription as Running } from 'rxjs';
+import { config as rxjs, interval, type Subscription } from 'rxjs';
 import type { ConfigWarning } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { connect } from '../pipelines/connect.ts';
@@ -40,15 +40,18 @@ export interface StartOptions extends StartNotes {
 export interface RunningServer {
   readonly port: number;
   readonly adminPort: number | undefined;
-  /** What the server is made of, for specs that look inside. */
-  readonly parts: Parts;
-  readonly edge: Edge;
   /** Sends the clients away, settles what is under way and ends, at the latest after `drain.deadlineMs`. */
   stop(reason: string): Promise<void>;
 }
 
+/** With what the server is made of, for those who look inside. */
+export interface OpenServer extends RunningServer {
+  readonly parts: Parts;
+  readonly edge: Edge;
+}
+
 /** Puts a server together and starts it: configuration → parts → pipelines → listeners. */
-export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
+export async function startServer(config: Config, options: StartOptions = {}): Promise<OpenServer> {
   const nodeId = randomBytes(6).toString('hex');
   const telemetry = new Telemetry({ level: config.log.level });
   const log = options.log ?? toLogStream({ nodeId, level: config.log.level });
@@ -71,10 +74,10 @@ interface Foundation {
   readonly telemetry: Telemetry;
   readonly log: LogStream;
   readonly metrics: Metrics;
-  readonly subscriptions: Running[];
+  readonly subscriptions: Subscription[];
 }
 
-async function assemble(foundation: Foundation): Promise<RunningServer> {
+async function assemble(foundation: Foundation): Promise<OpenServer> {
   const { config, options, telemetry, metrics, subscriptions } = foundation;
   telemetry.emit('server.starting', {
     nodeId: foundation.nodeId,
@@ -153,7 +156,7 @@ function runPipelines(
 }
 
 /** What happens by the clock: liveness probes, authorisation deadlines, counts that wait for their time. */
-function runClocks(parts: Parts, edge: Edge): readonly Running[] {
+function runClocks(parts: Parts, edge: Edge): readonly Subscription[] {
   const { server } = parts.config;
   const limits = {
     activityTimeoutMs: server.activityTimeoutSeconds * 1000,
@@ -214,7 +217,7 @@ function announceListening(
   telemetry.emit('server.listening', { host, port, adminPort: admin.port, nodeId, apps, version });
 }
 
-interface Running1 extends Foundation {
+interface Running extends Foundation {
   readonly parts: Parts;
   readonly edge: Edge;
   readonly admin: AdminServer;
@@ -222,7 +225,7 @@ interface Running1 extends Foundation {
   readonly aborter: AbortController;
 }
 
-async function stopServer(running: Running1): Promise<void> {
+async function stopServer(running: Running): Promise<void> {
   const { config, parts, edge, telemetry, pipelines } = running;
   const startedMs = parts.clock.now();
   const deadlineMs = startedMs + config.drain.deadlineMs;

@@ -1,0 +1,80 @@
+import type { BusMessage } from '../../lib/bus/bus.ts';
+import { createMemoryStores, type CreateStores, type Stores } from '../../lib/parts.ts';
+
+/** Numbers from a seed, the same each time (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/**
+ * The memory stores as a network would show them: calls take effect in the order they were made, but after random delays
+ * and in bursts, and their answers and announcements come later still, announcements in their own order.
+ */
+export function createLateStores(seed: number, maxDelayMs = 8): CreateStores {
+  return (config, deliverHere) => {
+    const random = seededRandom(seed);
+    const announcements = new Burst(random, maxDelayMs);
+    const stores = createMemoryStores(config, (message: BusMessage) => {
+      if (message.kind === 'membership' || message.kind === 'user')
+        announcements.add(() => deliverHere(message));
+      else deliverHere(message);
+    });
+    return {
+      bus: stores.bus,
+      membership: late(stores.membership, random, maxDelayMs),
+      cachedEvents: late(stores.cachedEvents, random, maxDelayMs),
+      users: late(stores.users, random, maxDelayMs),
+      quota: late(stores.quota, random, maxDelayMs),
+    } satisfies Stores;
+  };
+}
+
+/** Every method answers a promise: the call waits for its burst, the answer for another delay. */
+function late<T extends object>(store: T, random: () => number, maxDelayMs: number): T {
+  const calls = new Burst(random, maxDelayMs);
+  return new Proxy(store, {
+    get(target, property) {
+      const method: unknown = Reflect.get(target, property, target);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) =>
+        new Promise((resolve, reject) => {
+          calls.add(() => {
+            try {
+              const result: unknown = Reflect.apply(method, target, args);
+              setTimeout(() => resolve(result), random() * maxDelayMs);
+            } catch (error) {
+              reject(error);
+            }
+          });
+        });
+    },
+  });
+}
+
+/** Runs what it is given in order, several at once, after a random delay. */
+class Burst {
+  readonly #random: () => number;
+  readonly #maxDelayMs: number;
+  #waiting: (() => void)[] = [];
+
+  constructor(random: () => number, maxDelayMs: number) {
+    this.#random = random;
+    this.#maxDelayMs = maxDelayMs;
+  }
+
+  add(work: () => void): void {
+    this.#waiting.push(work);
+    if (this.#waiting.length > 1) return;
+    setTimeout(() => {
+      const burst = this.#waiting;
+      this.#waiting = [];
+      for (const next of burst) next();
+    }, this.#random() * this.#maxDelayMs);
+  }
+}
