@@ -1,7 +1,11 @@
 const transform = {
   '^.+\\.[jt]s$': [
     '@swc/jest',
-    { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+    {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'commonjs' },
+      sourceMaps: 'inline',
+    },
   ],
 };
 const shared = {
@@ -13,8 +17,17 @@ const shared = {
 
 export default {
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/spec/{lib,pipelines,config,house}/**/*.spec.ts'] },
-    { ...shared, displayName: 'integration', testMatch: ['<rootDir>/spec/{conformance,integration}/**/*.spec.ts'] },
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/spec/{lib,pipelines,config,house}/**/*.spec.ts'],
+    },
+    {
+      ...shared,
+      displayName: 'integration',
+      testMatch: ['<rootDir>/spec/{conformance,integration}/**/*.spec.ts'],
+    },
   ],
   testTimeout: 20_000,
+  maxWorkers: 2,
 };

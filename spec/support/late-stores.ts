@@ -43,14 +43,10 @@ function late<T extends object>(store: T, random: () => number, maxDelayMs: numb
       const method: unknown = Reflect.get(target, property, target);
       if (typeof method !== 'function') return method;
       return (...args: unknown[]) =>
-        new Promise((resolve, reject) => {
+        new Promise((resolve) => {
           calls.add(() => {
-            try {
-              const result: unknown = Reflect.apply(method, target, args);
-              setTimeout(() => resolve(result), random() * maxDelayMs);
-            } catch (error) {
-              reject(error);
-            }
+            const result: unknown = Reflect.apply(method, target, args);
+            setTimeout(() => resolve(result), random() * maxDelayMs);
           });
         });
     },

@@ -55,8 +55,8 @@ describe('metrics from events', () => {
 
   test('add up a field and observe a duration in seconds', async () => {
     const { metrics, telemetry } = counting();
-    telemetry.emit('cleanup.flushed', { batchSize: 64, leaves: 300, durationMs: 250, queued: 0 });
-    telemetry.emit('cleanup.flushed', { batchSize: 10, leaves: 20, durationMs: 250, queued: 0 });
+    telemetry.emit('cleanup.flushed', { batchSize: 64, leaves: 300, durationMs: 250 });
+    telemetry.emit('cleanup.flushed', { batchSize: 10, leaves: 20, durationMs: 250 });
     expect(await valueOf(metrics, 'spillway_cleanup_connections_total')).toBe(74);
     expect(await valueOf(metrics, 'spillway_cleanup_leaves_total')).toBe(320);
     expect(await valueOf(metrics, 'spillway_cleanup_duration_seconds_sum')).toBe(0.5);
