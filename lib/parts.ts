@@ -63,9 +63,9 @@ export type Parts = Services & {
 export function createParts(
   config: Config,
   telemetry: Telemetry,
-  createStores: CreateStores = createMemoryStores,
-  clock: Clock = systemClock,
+  options: { readonly createStores?: CreateStores; readonly clock?: Clock } = {},
 ): Parts {
+  const { createStores = createMemoryStores, clock = systemClock } = options;
   const departures = new Subject<Departed>();
   const channels = new ChannelRegistry((appId, channel, interested) =>
     stores.bus.setInterest(appId, channel, interested),

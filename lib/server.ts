@@ -11,6 +11,7 @@ import { closeInWaves, waitUntil } from './drain.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
 import { SpillwayError } from './errors/spillway-error.ts';
+import type { Clock } from './flow/clock.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
 import { modulesForStages, version } from './package.ts';
@@ -32,6 +33,7 @@ export interface StartNotes {
 /** What specs and embedders may put in place of the defaults. */
 export interface StartOptions extends StartNotes {
   readonly createStores?: CreateStores;
+  readonly clock?: Clock;
   readonly log?: LogStream;
   /** Stages besides those the configuration names. */
   readonly stages?: readonly SlotStage[];
@@ -90,7 +92,7 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
     telemetry.emit('server.failed', { code: 'internal', err: error });
 
   const stages = await collectStages(config, options, telemetry);
-  const parts = createParts(config, telemetry, options.createStores);
+  const parts = createParts(config, telemetry, options);
   const readiness = (): Readiness => ({
     ready: !parts.node.draining,
     checks: { accepting: { ok: !parts.node.draining } },

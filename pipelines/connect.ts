@@ -8,7 +8,7 @@ import { pipeline } from '../lib/stages/pipeline.ts';
 
 /** A client opens a WebSocket: it is admitted, counted, given a socket id and greeted, or told why not. */
 export const connect = pipeline<ConnectionAttempted, ConnectionAttempted>('connect')
-  .inOrder('connectionLanes', ({ transport }) => transport)
+  .inOrder('connectionLanes', ({ transport }: ConnectionAttempted) => transport)
   .to(admit)
   .slot('connect:admitted')
   .to(takeQuota)

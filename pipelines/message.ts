@@ -1,5 +1,5 @@
 import type { MessageReceived } from '../lib/stages/events.ts';
-import { answerError, type Sender } from '../lib/stages/message/answer-error.ts';
+import { answerError, type Sender, transportOf } from '../lib/stages/message/answer-error.ts';
 import { authorize } from '../lib/stages/message/authorize.ts';
 import { decode } from '../lib/stages/message/decode.ts';
 import { limitClientEvents } from '../lib/stages/message/limit-client-events.ts';
@@ -9,7 +9,7 @@ import { pipeline } from '../lib/stages/pipeline.ts';
 
 /** A client sends a frame: it is decoded, limited, authorised and done, one after the other for each connection. */
 export const message = pipeline<Sender, MessageReceived>('message')
-  .inOrder('connectionLanes', ({ transport }) => transport)
+  .inOrder('connectionLanes', transportOf)
   .to(open)
   .to(decode)
   .to(limitClientEvents)

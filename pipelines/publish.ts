@@ -1,4 +1,4 @@
-import type { PublishReceived } from '../lib/stages/events.ts';
+import type { PublishedEvent, PublishReceived } from '../lib/stages/events.ts';
 import { pipeline } from '../lib/stages/pipeline.ts';
 import { answer } from '../lib/stages/publish/answer.ts';
 import { check } from '../lib/stages/publish/check.ts';
@@ -12,7 +12,7 @@ export const publish = pipeline<Publisher, PublishReceived>('publish')
   .to(check)
   .to(answer)
   .to(splitByChannel)
-  .inOrder('publishLanes', ({ app, channel }) => `${app.id} ${channel.name}`)
+  .inOrder('publishLanes', ({ app, channel }: PublishedEvent) => `${app.id} ${channel.name}`)
   .slot('publish:accepted')
   .to(remember)
   .to(fanOut)

@@ -18,8 +18,7 @@ function writeBetweenMarks(name, mark, content) {
   const text = readFileSync(pageOf(name), 'utf8');
   const begin = text.indexOf(`<!-- ${mark}:begin -->\n`);
   const end = text.indexOf(`<!-- ${mark}:end -->`);
-  if (begin === -1 || end < begin)
-    throw new Error(`${name} needs the marks ${mark}:begin and ${mark}:end`);
+  if (begin === -1 || end < begin) throw new Error(`${name} needs the marks ${mark}:begin and ${mark}:end`);
   const contentStart = text.indexOf('\n', begin) + 1;
   writeFileSync(pageOf(name), `${text.slice(0, contentStart)}${content}\n${text.slice(end)}`);
 }

@@ -12,6 +12,8 @@ export interface EventMessage {
   readonly userId?: string;
   /** The connection that does not get it. */
   readonly exceptSocketId?: string;
+  /** A client sent it: no cache channel keeps it. */
+  readonly fromClient?: true;
 }
 
 /** A user's first sign-in or last sign-out, for those who watch. */

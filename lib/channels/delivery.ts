@@ -42,7 +42,7 @@ export function deliver(parts: DeliveryParts, message: BusMessage): void {
 function deliverEvent({ registry, fanout }: DeliveryParts, message: EventMessage): void {
   const channel = registry.find(message.appId, message.channel);
   if (channel === undefined) return;
-  if (channel.name.isCache) {
+  if (channel.name.isCache && message.fromClient !== true) {
     for (const joining of channel.joining) {
       if (joining.heldEvents.length >= maxHeldEvents) joining.heldEvents.shift();
       joining.heldEvents.push(message);

@@ -144,6 +144,8 @@ function createUpgrades({ server }: Config): UpgradeServer<typeof ClientSocket> 
     clientTracking: false,
     maxPayload: server.maxPayloadBytes,
     perMessageDeflate: server.perMessageDeflate,
+    // None is known, so none is selected, whatever is offered (protocol.md 1.1).
+    handleProtocols: () => false,
     closeTimeout: closeTimeoutMs,
   };
   return new WebSocketServer(options);

@@ -28,7 +28,7 @@ export function parseChannelData(
   const data = parseJson(channelData);
   if (!isJsonObject(data)) throw channelDataError(channel, 'it must be a JSON object');
   const userId = memberId(channel, ownField(data, 'user_id'), limits.maxUserIdLength);
-  return { userId, userInfoJson: memberInfo(data, limits.maxUserInfoBytes) };
+  return { userId, userInfoJson: memberInfo(channel, data, limits.maxUserInfoBytes) };
 }
 
 /** Parses the `user_data` of a sign-in; call it only after its signature held (protocol.md 5). */
@@ -49,11 +49,12 @@ function memberId(channel: string, userId: unknown, maxLength: number): string {
   return id;
 }
 
-function memberInfo(data: JsonObject, maxBytes: number): string | undefined {
-  const json = userInfoJson(data, (problem) => new SpillwayError('subscription.user-info', { problem }));
-  if (json !== undefined && Buffer.byteLength(json) > maxBytes) {
-    throw new SpillwayError('subscription.user-info', { problem: `it is larger than ${maxBytes} bytes` });
-  }
+function memberInfo(channel: string, data: JsonObject, maxBytes: number): string | undefined {
+  const refusal = (problem: string): SpillwayError =>
+    new SpillwayError('subscription.user-info', { channel, problem });
+  const json = userInfoJson(data, refusal);
+  if (json !== undefined && Buffer.byteLength(json) > maxBytes)
+    throw refusal(`it is larger than ${maxBytes} bytes`);
   return json;
 }
 

@@ -3,10 +3,12 @@ import type { ServiceName } from './services.ts';
 import { formsOfSlot, type SlotForm, type SlotName, type Slots } from './slots.ts';
 import type { AnyForm, ContextWith, Stage } from './stage.ts';
 
-/** A stage that stands in a slot. */
-export interface SlotStage<S extends SlotName = SlotName> extends Stage<Slots[S], Slots[S], ServiceName> {
+interface StageOf<S extends SlotName> extends Stage<Slots[S], Slots[S], ServiceName> {
   readonly slot: S;
 }
+
+/** A stage that stands in a slot; without a parameter, in any. */
+export type SlotStage<S extends SlotName = SlotName> = { readonly [Name in S]: StageOf<Name> }[S];
 
 interface Named<N extends readonly ServiceName[]> {
   /** Appears in logs, metrics and the console. */

@@ -34,9 +34,15 @@ export interface Pipeline<In, N extends ServiceName> {
 
 /**
  * A pipeline under construction, read from top to bottom as the story of its event.
- * `Subject` is what every item is known as to the error exit.
+ * `Subject` is what every item is known as to the error exit, `Keyed` what the order in force is read from.
  */
-export class PipelineBuilder<Subject, In extends Subject, Current extends Subject, N extends ServiceName> {
+export class PipelineBuilder<
+  Subject,
+  In extends Subject,
+  Current extends Subject,
+  N extends ServiceName,
+  Keyed = unknown,
+> {
   readonly #name: string;
   readonly #steps: readonly Step[];
 
@@ -46,24 +52,27 @@ export class PipelineBuilder<Subject, In extends Subject, Current extends Subjec
   }
 
   /** The next stage; it takes what the one before gives. */
-  to<Out extends Subject, M extends ServiceName>(
+  to<Out extends Subject & Keyed, M extends ServiceName>(
     stage: Stage<Current, Out, M>,
-  ): PipelineBuilder<Subject, In, Out, N | M> {
+  ): PipelineBuilder<Subject, In, Out, N | M, Keyed> {
     return this.#with({ kind: 'stage', stage });
   }
 
   /** A place where stages of users stand, in the order they are configured. Empty, it costs nothing. */
   slot<S extends SlotName>(
     slot: Slots[S] extends Current ? (Current extends Slots[S] ? S : never) : never,
-  ): PipelineBuilder<Subject, In, Current, N> {
+  ): PipelineBuilder<Subject, In, Current, N, Keyed> {
     return this.#with({ kind: 'slot', slot });
   }
 
-  /** From here on items of one key are worked on one after the other, also when one has to wait for a promise. */
-  inOrder<Name extends keyof LaneKeys>(
+  /**
+   * From here on items of one key are worked on one after the other, also when one has to wait for a promise. The key is
+   * read again behind every stage that takes time: `by` takes whatever flows until the end.
+   */
+  inOrder<Name extends keyof LaneKeys, NewlyKeyed>(
     lanes: Name,
-    by: (item: Current) => LaneKeys[Name],
-  ): PipelineBuilder<Subject, In, Current, N> {
+    by: ((item: NewlyKeyed) => LaneKeys[Name]) & ((item: Current) => LaneKeys[Name]),
+  ): PipelineBuilder<Subject, In, Current, N, NewlyKeyed> {
     return this.#with({ kind: 'in-order', lanes, by });
   }
 
@@ -78,8 +87,8 @@ export class PipelineBuilder<Subject, In extends Subject, Current extends Subjec
     };
   }
 
-  #with<Out extends Subject, M extends ServiceName>(step: Step): PipelineBuilder<Subject, In, Out, M> {
-    return new PipelineBuilder<Subject, In, Out, M>(this.#name, [...this.#steps, step]);
+  #with<Out extends Subject, M extends ServiceName, K>(step: Step): PipelineBuilder<Subject, In, Out, M, K> {
+    return new PipelineBuilder<Subject, In, Out, M, K>(this.#name, [...this.#steps, step]);
   }
 }
 

@@ -41,11 +41,17 @@ type Transforms<T, C> =
   | Only<StreamForm<T, T, C>>;
 
 /** What a stage in this slot may do: connect stages admit or refuse, disconnect stages look on, the others transform. */
-export type SlotForm<S extends SlotName, C> = S extends 'connect:admitted'
-  ? Only<GuardForm<Slots[S], C>> | Only<TapForm<Slots[S], C>>
-  : S extends `connect:${string}` | `disconnect:${string}`
-    ? Only<TapForm<Slots[S], C>>
-    : Transforms<Slots[S], C>;
+export type SlotForm<S extends SlotName, C> = SlotForms<C>[S];
+
+interface SlotForms<C> {
+  readonly 'connect:admitted':
+    | Only<GuardForm<Slots['connect:admitted'], C>>
+    | Only<TapForm<Slots['connect:admitted'], C>>;
+  readonly 'connect:established': Only<TapForm<Slots['connect:established'], C>>;
+  readonly 'message:authorized': Transforms<Slots['message:authorized'], C>;
+  readonly 'publish:accepted': Transforms<Slots['publish:accepted'], C>;
+  readonly 'disconnect:settled': Only<TapForm<Slots['disconnect:settled'], C>>;
+}
 
 /** The same at run time, for stages that were not type-checked. */
 export const formsOfSlot: Readonly<Record<SlotName, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 
 export interface Frame {
   readonly event: string;
@@ -30,6 +30,8 @@ export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** `wss`, for servers with TLS. */
   readonly secure?: boolean;
+  /** What `ws` is told besides: compression, a peer that answers no pings. */
+  readonly socket?: ClientOptions;
 }
 
 /** A client that forgets nothing: every frame is kept until a spec asks for it. Made by `connect` or `open`. */
@@ -81,6 +83,16 @@ export class TestClient {
     for (;;) {
       const frame = await this.next();
       if (frame.event === event && (channel === undefined || frame.channel === channel)) return frame;
+    }
+  }
+
+  /** The frames before the next one of that event (and channel), and that one as the last. */
+  async until(event: string, channel?: string): Promise<readonly Frame[]> {
+    const frames: Frame[] = [];
+    for (;;) {
+      const frame = await this.next();
+      frames.push(frame);
+      if (frame.event === event && (channel === undefined || frame.channel === channel)) return frames;
     }
   }
 
@@ -163,6 +175,7 @@ export async function open(target: Target, options: ConnectOptions = {}): Promis
   const socket = new WebSocket(`${scheme}://127.0.0.1:${target.port}${path}`, {
     perMessageDeflate: false,
     rejectUnauthorized: false,
+    ...options.socket,
     ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
   });
   const client = new TestClient(socket, key, options.secret ?? target.secret);

@@ -6,11 +6,16 @@ import { errorExit } from '../pipeline.ts';
 /** Whoever sent the message: known by its connection or, at the very start, by its wire. */
 export type Sender = { readonly transport: Transport } | { readonly connection: Connection };
 
+/** The wire the sender is on: what its messages are kept in order by. */
+export function transportOf(sender: Sender): Transport {
+  return 'connection' in sender ? sender.connection.transport : sender.transport;
+}
+
 /** Error exit of message: the one place that turns an error into frames. The connection stays open (protocol.md 2.4). */
 export const answerError = errorExit(
   ['fanout', 'telemetry'],
   (error, sender: Sender, { fanout, telemetry }) => {
-    const connection = 'connection' in sender ? sender.connection : sender.transport.connection;
+    const { connection } = transportOf(sender);
     if (connection === undefined || connection.closing) return;
     const appId = connection.app.id;
     const { socketId } = connection;

@@ -18,9 +18,10 @@ export const limitClientEvents = defineStage({
   },
 });
 
-/** A bucket of `perSecond` that refills with time: a burst of that many, then one each 1/perSecond. */
+/** A bucket of `perSecond` that refills with time, also when the clock is set back: a burst, then one each 1/perSecond. */
 function take(connection: Connection, perSecond: number, nowMs: number): boolean {
-  const refilled = connection.clientEventsLeft + ((nowMs - connection.clientEventsAtMs) * perSecond) / 1000;
+  const elapsedMs = Math.max(0, nowMs - connection.clientEventsAtMs);
+  const refilled = connection.clientEventsLeft + (elapsedMs * perSecond) / 1000;
   connection.clientEventsAtMs = nowMs;
   connection.clientEventsLeft = Math.min(perSecond, refilled);
   if (connection.clientEventsLeft < 1) return false;

@@ -26,6 +26,7 @@ export function sendClientEvent(
     event,
     data,
     exceptSocketId: socketId,
+    fromClient: true,
     ...(userId === undefined ? {} : { userId }),
   });
 }

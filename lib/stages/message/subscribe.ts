@@ -106,8 +106,8 @@ function presenceText(channel: string, { members }: Joined): string {
 }
 
 /**
- * The cached event, or that there is none. Events that came while it was looked up are newer or the same: then they are
- * what the subscriber begins with.
+ * The cached event, or that there is none. Events for the subscriber that came while it was looked up are newer or the
+ * same: then they are what it begins with.
  */
 function replayCache(
   { fanout }: Needs,
@@ -116,12 +116,9 @@ function replayCache(
   cached: RecalledEvent | undefined,
 ): void {
   const { name } = channel.name;
-  if (heldEvents.length > 0) {
-    for (const held of heldEvents) {
-      if (held.exceptSocketId !== connection.socketId) fanout.reply(connection, eventText(held));
-    }
-    return;
-  }
+  const held = heldEvents.filter(({ exceptSocketId }) => exceptSocketId !== connection.socketId);
+  for (const event of held) fanout.reply(connection, eventText(event));
+  if (held.length > 0) return;
   fanout.reply(
     connection,
     cached === undefined ? cacheMiss(name) : channelEvent(cached.event, name, cached.data),
