@@ -9,7 +9,7 @@ import { invalidConfig, type Problem, problemsOf } from './problems.ts';
 import { isRawObject, type Layer, merge, type RawObject, sourceOf } from './raw.ts';
 import { type Config, configSchema } from './schema.ts';
 import { pathText, type SettingPath } from './settings.ts';
-import { readSoketi, type SoketiTranslation } from './soketi.ts';
+import { readSoketi, type SoketiTranslation } from './soketi/soketi.ts';
 
 /** Something a person should know about a configuration that is otherwise fine. */
 export interface ConfigWarning {

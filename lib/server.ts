@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { config as rxjs, interval, type Subscription } from 'rxjs';
+import { config as rxjs, interval, Subscription } from 'rxjs';
 import type { ConfigWarning } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { connect } from '../pipelines/connect.ts';
@@ -7,7 +7,6 @@ import { disconnect } from '../pipelines/disconnect.ts';
 import { message } from '../pipelines/message.ts';
 import { publish } from '../pipelines/publish.ts';
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts';
-import { closeInWaves, waitUntil } from './drain.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
 import { SpillwayError } from './errors/spillway-error.ts';
@@ -16,9 +15,11 @@ import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
 import { modulesForStages, version } from './package.ts';
 import { type CreateStores, createParts, type Parts } from './parts.ts';
+import { watchProcess } from './process-events.ts';
 import type { SlotStage } from './stages/define-stage.ts';
 import { loadStages } from './stages/load-stages.ts';
-import { runPipeline, type RunningPipeline } from './stages/runner.ts';
+import { type RunningPipeline, runPipeline } from './stages/runner.ts';
+import { stopServer } from './stop.ts';
 import type { Readiness } from './telemetry/health.ts';
 import { type LogStream, toLogStream } from './telemetry/log-stream.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -59,6 +60,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const log = options.log ?? toLogStream({ nodeId, level: config.log.level });
   const metrics = new Metrics();
   const subscriptions = [telemetry.events$.subscribe(log), telemetry.events$.subscribe(toMetrics(metrics))];
+  subscriptions.push(new Subscription(watchProcess(telemetry)));
   metrics.registerCounter('spillway_log_lines_dropped_total', 'Log lines not written', () => log.dropped);
   try {
     return await assemble({ config, options, nodeId, telemetry, log, metrics, subscriptions });
@@ -120,7 +122,8 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   const port = await edge.listen();
   const admin = await startAdmin(foundation, readiness, edge);
   announceListening(foundation, port, admin);
-  const stop = once(() => stopServer({ ...foundation, parts, edge, admin, pipelines, aborter }));
+  const running = { ...foundation, parts, edge, admin, pipelines, aborter };
+  const stop = once((reason: string) => stopServer(running, reason));
   return { port, adminPort: admin.port, parts, edge, stop };
 }
 
@@ -219,45 +222,7 @@ function announceListening(
   telemetry.emit('server.listening', { host, port, adminPort: admin.port, nodeId, apps, version });
 }
 
-interface Running extends Foundation {
-  readonly parts: Parts;
-  readonly edge: Edge;
-  readonly admin: AdminServer;
-  readonly pipelines: readonly RunningPipeline[];
-  readonly aborter: AbortController;
-}
-
-async function stopServer(running: Running): Promise<void> {
-  const { config, parts, edge, telemetry, pipelines } = running;
-  const startedMs = parts.clock.now();
-  const deadlineMs = startedMs + config.drain.deadlineMs;
-  const now = (): number => parts.clock.now();
-  parts.node.draining = true;
-  telemetry.emit('server.draining', { signal: undefined, connections: parts.connections.size });
-  edge.stopListening();
-  await closeInWaves(parts, config, deadlineMs - closingTimeMs);
-  await waitUntil(() => edge.open === 0, now, Math.min(deadlineMs, parts.clock.now() + closingTimeMs));
-  edge.destroy();
-  await waitUntil(() => edge.open === 0, now, deadlineMs);
-
-  for (const source$ of [edge.connects$, edge.messages$, edge.closes$, parts.publishes, parts.departures])
-    source$.complete();
-  const isSettled = { yes: false };
-  void Promise.allSettled(pipelines.map((pipeline) => pipeline.completed)).then(() => {
-    isSettled.yes = true;
-  });
-  await waitUntil(() => isSettled.yes, now, deadlineMs);
-  running.aborter.abort();
-  await running.admin.close();
-  telemetry.emit('server.stopped', { durationMs: parts.clock.now() - startedMs });
-  for (const subscription of running.subscriptions) subscription.unsubscribe();
-  await running.log.close();
-}
-
-/** How long clients may take to answer the close before they are cut off. */
-const closingTimeMs = 5_000;
-
-function once(work: () => Promise<void>): () => Promise<void> {
+function once<Argument>(work: (argument: Argument) => Promise<void>): (argument: Argument) => Promise<void> {
   let running: Promise<void> | undefined;
-  return () => (running ??= work());
+  return (argument) => (running ??= work(argument));
 }

@@ -74,6 +74,8 @@ export interface ChannelSummary {
  * - A change that alters members or a counted number raises the channel's `version` and announces it once, in version
  *   order, to every node with subscribers: over the bus, in the same step that changed the state.
  * - Answers may be promises. After one, a caller checks again that its connection is open.
+ * - `apply` does not fail for want of a backend: an implementation that cannot reach it keeps the changes and answers
+ *   from what this node knows.
  */
 export interface MembershipStore {
   apply(changes: readonly MembershipChange[]): MaybePromise<readonly ChangeResult[]>;

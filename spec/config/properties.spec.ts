@@ -4,7 +4,7 @@ import { environmentName } from '../../config/environment.ts';
 import { type ConfigSources, loadConfig } from '../../config/load.ts';
 import { objectWith } from '../../config/raw.ts';
 import { allSettings, plainSettings } from '../../config/settings.ts';
-import { soketiEnvironment } from '../../config/soketi-environment.ts';
+import { soketiEnvironment } from '../../config/soketi/environment.ts';
 import { SpillwayError } from '../../lib/errors/spillway-error.ts';
 import { ConfigFiles } from './config-files.ts';
 

@@ -1,8 +1,8 @@
 import type { JoiningSubscription, Subscription } from '../../channels/subscription.ts';
 import type { RecalledEvent } from '../../cache/cached-events.ts';
 import { eventText } from '../../channels/delivery.ts';
-import { SpillwayError } from '../../errors/spillway-error.ts';
-import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
+import { SpillwayError, toSpillwayError } from '../../errors/spillway-error.ts';
+import { andThen, type MaybePromise, recover } from '../../flow/maybe-promise.ts';
 import type { ChangeResult, Join, Member } from '../../membership/membership-store.ts';
 import {
   cacheMiss,
@@ -32,6 +32,17 @@ export function subscribe({ connection, channel, member }: Subscribe, services: 
     succeed(services, joining, { kind: 'joined', version: 0, members: [], occupied: false }, undefined);
     return undefined;
   }
+  return recover(
+    () => join(services, joining, member),
+    (error) => {
+      services.subscriptions.abandon(joining);
+      throw toSpillwayError(error, 'subscription.failed', { channel: channel.name });
+    },
+  );
+}
+
+/** One call carries the channel's leaves that nobody has settled yet, then the join: a leave never overtakes it. */
+function join(services: Needs, joining: JoiningSubscription, member: Member | undefined): MaybePromise<void> {
   const leaves = services.subscriptions.takeLeaves(joining);
   const changes = [...leaves.map(toLeave), joinOf(joining, member)];
   return andThen(services.membership.apply(changes), (results) => {
@@ -62,7 +73,6 @@ function complete(
   if (!services.subscriptions.isCurrent(joining)) return undefined;
   const { connection, channel } = joining;
   if (result?.kind !== 'joined') {
-    services.subscriptions.abandon(joining);
     const limit = connection.app.config.presence.maxMembers;
     throw new SpillwayError('subscription.members-full', { channel: channel.name.name, limit });
   }

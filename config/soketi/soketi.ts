@@ -1,12 +1,12 @@
-import { type Layer, merge, objectWith, type RawObject, valueAt } from './raw.ts';
-import { pathText } from './settings.ts';
-import { isSharedAppOption, translateApps } from './soketi-apps.ts';
-import { gatherSoketiOptions, isSoketiFile, type SoketiOptions } from './soketi-options.ts';
-import { isRedisOption, translateRedis } from './soketi-redis.ts';
-import { ruleFor, serverRules } from './soketi-rules.ts';
-import { type SoketiTranslation, Translator } from './soketi-translator.ts';
+import { type Layer, merge, objectWith, type RawObject, valueAt } from '../raw.ts';
+import { pathText } from '../settings.ts';
+import { isSharedAppOption, translateApps } from './apps.ts';
+import { gatherSoketiOptions, isSoketiFile, type SoketiOptions } from './options.ts';
+import { isRedisOption, translateRedis } from './redis.ts';
+import { ruleFor, serverRules } from './rules.ts';
+import { type SoketiTranslation, Translator } from './translator.ts';
 
-export type { SoketiTranslation } from './soketi-translator.ts';
+export type { SoketiTranslation } from './translator.ts';
 
 /** What soketi's file and variables say, in our words. */
 export interface SoketiReading {

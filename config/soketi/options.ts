@@ -1,7 +1,7 @@
-import { isServiceLink } from './environment.ts';
-import { JsonSyntaxError, parseJsonc } from './jsonc.ts';
-import { isRawObject, type RawObject } from './raw.ts';
-import { soketiEnvironment } from './soketi-environment.ts';
+import { isServiceLink } from '../environment.ts';
+import { JsonSyntaxError, parseJsonc } from '../jsonc.ts';
+import { isRawObject, type RawObject } from '../raw.ts';
+import { soketiEnvironment } from './environment.ts';
 
 /** One option of soketi: its value, and how the person wrote it (a file's option, or a variable). */
 export interface SoketiOption {

@@ -1,4 +1,4 @@
-import { kibToBytes, mibToBytes, toCap, toNumber, toText } from './soketi-values.ts';
+import { kibToBytes, mibToBytes, toCap, toNumber, toText } from './values.ts';
 
 /** What becomes of one option: a setting of ours with a converted value, or nothing, and why. */
 export type SoketiRule =

@@ -1,6 +1,6 @@
-import { isRawObject, type RawObject } from './raw.ts';
-import type { SoketiOptions } from './soketi-options.ts';
-import type { Translator } from './soketi-translator.ts';
+import { isRawObject, type RawObject } from '../raw.ts';
+import type { SoketiOptions } from './options.ts';
+import type { Translator } from './translator.ts';
 
 const group = 'database.redis.';
 const becomes: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
-import { isRawObject, merge, objectWith, type RawObject } from './raw.ts';
-import type { SoketiOption, SoketiOptions } from './soketi-options.ts';
-import { appRules, ruleFor } from './soketi-rules.ts';
-import type { Translator } from './soketi-translator.ts';
-import { kibToBytes, msToSeconds, toCap } from './soketi-values.ts';
+import { isRawObject, merge, objectWith, type RawObject } from '../raw.ts';
+import type { SoketiOption, SoketiOptions } from './options.ts';
+import { appRules, ruleFor } from './rules.ts';
+import type { Translator } from './translator.ts';
+import { kibToBytes, msToSeconds, toCap } from './values.ts';
 
 /** What soketi uses for an app whose credentials are not all given. */
 const soketiDefaults: RawObject = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
