@@ -95,10 +95,8 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
 
   const stages = await collectStages(config, options, telemetry);
   const parts = createParts(config, telemetry, options);
-  const readiness = (): Readiness => ({
-    ready: !parts.node.draining,
-    checks: { accepting: { ok: !parts.node.draining } },
-  });
+  const pipelines: RunningPipeline[] = [];
+  const readiness = (): Readiness => readinessOf(parts, pipelines);
   const api = new Api({
     pathPrefix: config.server.path,
     maxBodyBytes: config.http.maxBodyBytes,
@@ -115,7 +113,7 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
     onRequest: (req, res) => api.handle(req, res),
   });
   const aborter = new AbortController();
-  const pipelines = runPipelines(parts, edge, { stages, signal: aborter.signal });
+  pipelines.push(...runPipelines(parts, edge, { stages, signal: aborter.signal }));
   subscriptions.push(...runClocks(parts, edge));
   registerGauges(metrics, parts, edge, pipelines);
 
@@ -125,6 +123,14 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   const running = { ...foundation, parts, edge, admin, pipelines, aborter };
   const stop = once((reason: string) => stopServer(running, reason));
   return { port, adminPort: admin.port, parts, edge, stop };
+}
+
+function readinessOf({ node }: Parts, pipelines: readonly RunningPipeline[]): Readiness {
+  const checks = pipelines.map(({ name, isUp }) => [`pipeline-${name}`, { ok: isUp() }] as const);
+  return {
+    ready: !node.draining,
+    checks: { accepting: { ok: !node.draining }, ...Object.fromEntries(checks) },
+  };
 }
 
 async function collectStages(

@@ -1,4 +1,4 @@
-import { Observable, type OperatorFunction, tap, timer } from 'rxjs';
+import { bufferCount, filter, Observable, type OperatorFunction, Subject, tap, timer } from 'rxjs';
 
 export type Batch<T> = readonly [T, ...T[]];
 
@@ -13,9 +13,9 @@ export interface BatchLimits<T> {
 /**
  * Gathers items into batches that close by size, by time or at completion, whichever comes first.
  *
- * The first item of a key opens a window, a timer closes it; inside, every full batch leaves at once and the window goes
- * on with the rest. A window is gone before its last batch leaves, so an item that comes from working on that batch
- * opens the next one. (`groupBy` with a `duration` closes in the other order and loses that item.)
+ * The first item of a key opens a window with a `bufferCount` in it, and a timer closes the window: `bufferCount` alone
+ * would keep a partial batch for ever. A window is gone before its last batch leaves, so an item that comes from working
+ * on that batch opens the next one. (`groupBy` with a `duration` closes in the other order and loses that item.)
  *
  * ```
  * source   --a-b-c-----d-------|     maxSize 2, maxWaitMs 6
@@ -26,25 +26,23 @@ export function batchBy<T>(limits: BatchLimits<T>): OperatorFunction<T, Batch<T>
   const keyOf = limits.by ?? (() => undefined);
   return (source$) =>
     new Observable<Batch<T>>((subscriber) => {
-      const windows = new Map<unknown, T[]>();
+      const windows = new Map<unknown, Subject<T>>();
       const close = (key: unknown): void => {
-        const items = windows.get(key) ?? [];
+        const window$ = windows.get(key);
         windows.delete(key);
-        if (isBatch(items)) subscriber.next(items);
+        window$?.complete();
       };
-      const open = (key: unknown): T[] => {
-        const items: T[] = [];
-        windows.set(key, items);
+      const open = (key: unknown): Subject<T> => {
+        const window$ = new Subject<T>();
+        windows.set(key, window$);
+        const batches$ = window$.pipe(bufferCount(limits.maxSize), filter(isBatch));
+        subscriber.add(batches$.subscribe((batch) => subscriber.next(batch)));
         subscriber.add(timer(limits.maxWaitMs).subscribe(() => close(key)));
-        return items;
+        return window$;
       };
       const gather = (item: T): void => {
         const key = keyOf(item);
-        const items = windows.get(key) ?? open(key);
-        items.push(item);
-        if (items.length < limits.maxSize) return;
-        const batch = items.splice(0);
-        if (isBatch(batch)) subscriber.next(batch);
+        (windows.get(key) ?? open(key)).next(item);
       };
       subscriber.add(
         source$.pipe(tap(gather)).subscribe({

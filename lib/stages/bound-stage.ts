@@ -1,3 +1,4 @@
+import { SpillwayError } from '../errors/spillway-error.ts';
 import type { FailureGate } from '../flow/failure-gate.ts';
 import type { StageContext, StageForm } from './stage.ts';
 
@@ -37,4 +38,21 @@ export interface BoundStage {
   /** Stages of users: how long an answer may take. */
   readonly timeoutMs: number | undefined;
   readonly keyOf: ((item: unknown) => unknown) | undefined;
+}
+
+export interface GateExits {
+  readonly onTripped: (stage: BoundStage) => void;
+  readonly onRecovered: (stage: BoundStage) => void;
+}
+
+/** Counts a success. One behind an open breaker closes it. */
+export function noteSuccess(stage: BoundStage, exits: GateExits): void {
+  if (stage.gate?.succeeded() === true) exits.onRecovered(stage);
+}
+
+/** Counts the failure of so many items. What a client did wrong does not trip the stage that says so. */
+export function noteFailure(stage: BoundStage, error: unknown, exits: GateExits, items = 1): void {
+  stage.stats.failed += items;
+  const isOwnFault = !(error instanceof SpillwayError) || error.entry.kind !== 'client';
+  if (isOwnFault && stage.gate?.failed() === true) exits.onTripped(stage);
 }

@@ -1,9 +1,10 @@
-import { filter, type Observable, type OperatorFunction, tap } from 'rxjs';
+import { defer, filter, type Observable, type OperatorFunction, tap } from 'rxjs';
 import { SpillwayError, toSpillwayError } from '../errors/spillway-error.ts';
 import { FailureGate } from '../flow/failure-gate.ts';
 import { WorkTimeout } from '../flow/isolate.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import { perform } from '../flow/perform.ts';
+import { supervise } from '../flow/supervise.ts';
 import { type BoundStage, StageStats } from './bound-stage.ts';
 import type { SlotStage } from './define-stage.ts';
 import type { Pipeline, Step } from './pipeline.ts';
@@ -29,6 +30,8 @@ export interface RunOptions {
 export interface RunningPipeline {
   readonly name: string;
   readonly stats: readonly StageStats[];
+  /** False from an error that escaped every stage until the stream runs again. */
+  readonly isUp: () => boolean;
   /** Fulfilled when the source has completed and everything that was under way is done. */
   readonly completed: Promise<void>;
 }
@@ -53,10 +56,22 @@ export function runPipeline<In, N extends ServiceName>(
     .flatMap((piece) => (piece.kind === 'sync' ? piece.stages : [piece.stage]))
     .map((s) => s.stats);
   const stream$ = operators.reduce<Observable<unknown>>((items$, operator) => items$.pipe(operator), source$);
-  const completed = new Promise<void>((resolve, reject) => {
-    stream$.subscribe({ complete: resolve, error: reject });
+  let isUp = false;
+  const supervised$ = defer(() => {
+    isUp = true;
+    return stream$;
+  }).pipe(
+    supervise({
+      onRestart: (error, attempt) => {
+        isUp = false;
+        exits.onEscaped(error, attempt);
+      },
+    }),
+  );
+  const completed = new Promise<void>((resolve) => {
+    supervised$.subscribe({ complete: resolve });
   });
-  return { name: pipeline.name, stats, completed };
+  return { name: pipeline.name, stats, isUp: () => isUp, completed };
 }
 
 /** Cuts the list of steps into pieces: a new one begins at every stream stage and wherever an order is asked for. */
@@ -151,7 +166,11 @@ function syncOperator(
   return perform(segment, { lanes, by: order.by as (item: unknown) => unknown });
 }
 
-type Exits = SegmentExits & StreamExits;
+type Exits = SegmentExits &
+  StreamExits & {
+    /** An error that no stage accounts for ended the stream; it starts again after a pause. */
+    readonly onEscaped: (error: unknown, attempt: number) => void;
+  };
 
 /** What happens to items that do not make it, and what the operator hears of it. */
 function createExits<In, N extends ServiceName>(pipeline: Pipeline<In, N>, services: Services): Exits {
@@ -183,6 +202,8 @@ function createExits<In, N extends ServiceName>(pipeline: Pipeline<In, N>, servi
       report(error, stage);
       if (item !== undefined) refuse(error, item, stage);
     },
+    onPassedOver: (item, stage) =>
+      refuse(new SpillwayError('stage.failed', { stage: stage.name }), item, stage),
     onOverflow: (item, stage, policy) => {
       stage.stats.overflowed++;
       if (policy === 'inline') {
@@ -196,6 +217,11 @@ function createExits<In, N extends ServiceName>(pipeline: Pipeline<In, N>, servi
       stage.stats.restarted++;
       report(toStageError(thrown, stage), stage);
       telemetry.emit('stage.restarted', { stage: stage.name, attempt, lost });
+    },
+    onEscaped: (thrown, attempt) => {
+      const err = toSpillwayError(thrown, 'stage.failed', { stage: pipeline.name });
+      telemetry.emit('stage.failed', { stage: pipeline.name, pipeline: pipeline.name, code: err.code, err });
+      telemetry.emit('stage.restarted', { stage: pipeline.name, attempt, lost: 0 });
     },
     onTripped: (stage) => telemetry.emit('stage.tripped', { stage: stage.name }),
     onRecovered: (stage) => telemetry.emit('stage.recovered', { stage: stage.name }),

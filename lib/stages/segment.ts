@@ -1,15 +1,16 @@
 import { SpillwayError } from '../errors/spillway-error.ts';
 import { isPromise, type MaybePromise } from '../flow/maybe-promise.ts';
-import type { BoundStage } from './bound-stage.ts';
+import { type BoundStage, type GateExits, noteFailure, noteSuccess } from './bound-stage.ts';
+import { ensureItem, ensureItems } from './ensure-item.ts';
 import { DROP } from './stage.ts';
 
 /** Latency is measured on one item in this many. */
 const sampleEvery = 64;
 
-export interface SegmentExits {
+export interface SegmentExits extends GateExits {
   readonly onFailure: (error: unknown, item: unknown, stage: BoundStage) => void;
-  readonly onTripped: (stage: BoundStage) => void;
-  readonly onRecovered: (stage: BoundStage) => void;
+  /** The stage has tripped and is not asked about this item, which ends here. */
+  readonly onPassedOver: (item: unknown, stage: BoundStage) => void;
 }
 
 export type Segment = (item: unknown, emit: (out: unknown) => void) => MaybePromise<void>;
@@ -50,8 +51,9 @@ class CompiledSegment {
       const { stage, step } = this.#stages[i] as { stage: BoundStage; step: Step };
       if (stage.gate?.admits() === false) {
         stage.stats.dropped++;
-        if (stage.form.tap === undefined) return undefined;
-        continue;
+        if (stage.form.tap !== undefined) continue;
+        this.#exits.onPassedOver(item, stage);
+        return undefined;
       }
       const out = call(stage, step, item);
       if (out instanceof Failure) {
@@ -93,17 +95,15 @@ class CompiledSegment {
   }
 
   #count(stage: BoundStage, out: unknown): void {
-    if (stage.gate?.succeeded() === true) this.#exits.onRecovered(stage);
+    noteSuccess(stage, this.#exits);
     if (out === DROP) stage.stats.dropped++;
     else stage.stats.passed++;
   }
 
   /** Answers whether the item goes on all the same: a stage that only looks on loses nothing for others. */
   #fail(stage: BoundStage, error: unknown, item: unknown): boolean {
-    stage.stats.failed++;
     const isTap = stage.form.tap !== undefined;
-    const isOwnFault = !(error instanceof SpillwayError) || error.entry.kind !== 'client';
-    if (isOwnFault && stage.gate?.failed() === true) this.#exits.onTripped(stage);
+    noteFailure(stage, error, this.#exits);
     this.#exits.onFailure(error, isTap ? undefined : item, stage);
     return isTap;
   }
@@ -137,28 +137,20 @@ function sample(stage: BoundStage, tookMs: number): void {
 /** A stage's form as a step. Filters and guards answer the item itself; what is neither item nor drop is a mistake. */
 function stepOf({ form, name }: BoundStage): Step {
   const { map, filter, tap, split, guard } = form;
-  if (map !== undefined) return (item, context) => settle(map(item, context), (out) => ensureItem(name, out));
+  if (map !== undefined)
+    return (item, context) => settle(map(item, context), (out) => ensureItem(name, 'map', out));
   if (filter !== undefined) {
     return (item, context) => settle(filter(item, context), (keep) => (keep === true ? item : DROP));
   }
-  if (split !== undefined) return (item, context) => new Split(split(item, context));
+  if (split !== undefined) return (item, context) => new Split(ensureItems(name, split(item, context)));
   if (guard !== undefined) {
     return (item, context) => settle(guard(item, context), (verdict) => ensureAdmitted(name, verdict, item));
   }
-  return (item, context) => {
-    tap?.(item, context);
-    return item;
-  };
+  return (item, context) => settle(tap?.(item, context), () => item);
 }
 
 function settle(answer: unknown, next: (answer: unknown) => unknown): unknown {
   return isPromise(answer) ? answer.then(next) : next(answer);
-}
-
-function ensureItem(stage: string, out: unknown): unknown {
-  if (out !== undefined && out !== null) return out;
-  const problem = 'map answered nothing: return the item to pass it on, or DROP to drop it';
-  throw new SpillwayError('stage.invalid', { stage, problem });
 }
 
 function ensureAdmitted(stage: string, verdict: unknown, item: unknown): unknown {

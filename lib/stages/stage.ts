@@ -80,9 +80,9 @@ export interface MapForm<In, Out, C> {
 export interface FilterForm<In, C> {
   readonly filter: (item: In, context: C) => MaybePromise<boolean>;
 }
-/** Sync: looks on. What it throws is counted and the item goes on. */
+/** Sync: looks on. What it throws is counted and the item goes on. A promise holds the item until it is there. */
 export interface TapForm<In, C> {
-  readonly tap: (item: In, context: C) => void;
+  readonly tap: (item: In, context: C) => MaybePromise<unknown>;
 }
 /** Sync: one item in, any number out. */
 export interface SplitForm<In, Out, C> {

@@ -1,12 +1,16 @@
-import type { Observable, OperatorFunction } from 'rxjs';
+import { EMPTY, isObservable, map, type Observable, type OperatorFunction, tap } from 'rxjs';
 import { batchEffect } from '../flow/batch-effect.ts';
 import { behindDoor } from '../flow/behind-door.ts';
 import { effect } from '../flow/effect.ts';
-import type { BoundStage } from './bound-stage.ts';
+import { andThen, type MaybePromise } from '../flow/maybe-promise.ts';
+import { SpillwayError } from '../errors/spillway-error.ts';
+import { type BoundStage, type GateExits, noteFailure, noteSuccess } from './bound-stage.ts';
+import { ensureItem } from './ensure-item.ts';
 import type { BatchStageLimits, EffectStageLimits, StageForm, StreamStageLimits } from './stage.ts';
 
-export interface StreamExits {
+export interface StreamExits extends GateExits {
   readonly onFailure: (error: unknown, item: unknown, stage: BoundStage) => void;
+  readonly onPassedOver: (item: unknown, stage: BoundStage) => void;
   readonly onOverflow: (item: unknown, stage: BoundStage, policy: string) => void;
   readonly onRestart: (error: unknown, stage: BoundStage, attempt: number, lost: number) => void;
 }
@@ -31,16 +35,30 @@ function effectOperator(
 ): OperatorFunction<unknown, unknown> {
   const limits = limitsOf(stage) as EffectStageLimits;
   const policy = limits.queue.overflow;
-  const run = (item: unknown): PromiseLike<unknown> | Observable<unknown> => {
+  const take = (out: unknown): unknown => {
+    const item = ensureItem(stage.name, 'effect', out);
+    noteSuccess(stage, exits);
+    return item;
+  };
+  const run = (item: unknown): MaybePromise<unknown> | Observable<unknown> => {
+    if (stage.gate?.admits() === false) {
+      stage.stats.dropped++;
+      exits.onPassedOver(item, stage);
+      return EMPTY;
+    }
     stage.stats.received++;
-    return work(item, stage.context);
+    const answer = work(item, stage.context);
+    return isObservable(answer) ? answer.pipe(map(take)) : andThen(answer, take);
   };
   return effect(run, {
     concurrency: limits.concurrency,
     timeoutMs: limits.timeoutMs,
     overflow: { maxQueued: limits.queue.capacity, policy },
     ...(stage.keyOf === undefined ? {} : { key: stage.keyOf }),
-    onError: (error, item) => exits.onFailure(error, item, stage),
+    onError: (error, item) => {
+      noteFailure(stage, error, exits);
+      exits.onFailure(error, item, stage);
+    },
     onOverflow: (item) => exits.onOverflow(item, stage, policy),
     onQueue: (queue) => {
       stage.stats.depth = () => queue.size;
@@ -64,7 +82,10 @@ function batchOperator(
     capacity: limits.queue.capacity,
     timeoutMs: limits.timeoutMs,
     clock: stage.context.clock,
-    onError: (error, batch) => exits.onFailure(error, batch, stage),
+    onError: (error, batch) => {
+      noteFailure(stage, error, exits, batch.length);
+      exits.onFailure(error, batch, stage);
+    },
     onInline: (item) => exits.onOverflow(item, stage, limits.queue.overflow),
     onQueue: (queue) => {
       stage.stats.depth = () => queue.depth;
@@ -79,12 +100,24 @@ function streamOperator(
   exits: StreamExits,
 ): OperatorFunction<unknown, unknown> {
   const limits = limitsOf(stage) as StreamStageLimits;
-  return behindDoor<unknown, unknown>((items$) => operator(items$, stage.context), {
+  const through = (items$: Observable<unknown>): Observable<unknown> => {
+    const counted$ = items$.pipe(tap(() => stage.stats.received++));
+    const out$: unknown = operator(counted$, stage.context);
+    if (!isObservable(out$)) {
+      const problem = 'stream must answer an Observable: write stream: (items$) => items$.pipe(…)';
+      throw new SpillwayError('stage.invalid', { stage: stage.name, problem });
+    }
+    return out$.pipe(map((out) => ensureItem(stage.name, 'stream', out)));
+  };
+  return behindDoor(through, {
     capacity: limits.queue.capacity,
     maxHoldMs: limits.maxHoldMs,
     clock: stage.context.clock,
     onOverflow: (item) => exits.onOverflow(item, stage, limits.queue.overflow),
-    onRestart: (error, attempt, lost) => exits.onRestart(error, stage, attempt, lost),
+    onRestart: (error, attempt, lost) => {
+      stage.stats.failed += lost;
+      exits.onRestart(error, stage, attempt, lost);
+    },
     onDoor: (door) => {
       stage.stats.depth = () => door.depth;
     },
