@@ -35,6 +35,8 @@ export interface EventEntry {
   readonly level: EventLevel;
   readonly doc: string;
   readonly fields: Readonly<Record<string, FieldKind>>;
+  /** Strangers can cause it as often as they like: at most 200 lines a second are written, the rest is counted. */
+  readonly limited?: true;
   readonly metrics?: readonly EventMetric[];
 }
 

@@ -27,6 +27,8 @@ terminal the same events are written as lines for people.
 - **Fields**: \`?\` marks a field that may be absent, \`code\` is a code of [errors.md](errors.md), \`error\` is an object with
   \`type\`, \`code\`, \`message\`, \`stack\` and \`cause\`. Secrets (\`secret\`, \`token\`, \`auth\`, \`signature\`, \`channel_data\`,
   \`user_data\` and the like) are written as \`[Redacted]\`; long texts are cut.
+- **Limited** events, marked so, are what strangers can cause at will: 200 lines of each a second are written, the rest
+  is counted and told in \`log.suppressed\`.
 - **When nobody reads stdout**, lines wait in memory up to 8 MiB; further ones are dropped, counted, and told in
   \`log.dropped\`.
 - **Metrics** on \`GET /metrics\` of the admin listener do not depend on \`log.level\`: every event of level info and above is
@@ -47,9 +49,10 @@ function groupOf(title: string, rows: Rows): string {
   return `## ${title}\n\n${header}\n${lines.join('\n')}\n`;
 }
 
-function eventLine(name: string, { level, doc, fields }: EventEntry): string {
+function eventLine(name: string, { level, doc, fields, limited }: EventEntry): string {
   const texts = Object.entries(fields).map(([field, kind]) => fieldText(field, kind));
-  return `| \`${name}\` | ${level} | ${doc} | ${texts.join(', ')} | \`${silencedBy[level]}\` |`;
+  const when = limited === true ? `${doc} Limited.` : doc;
+  return `| \`${name}\` | ${level} | ${when} | ${texts.join(', ')} | \`${silencedBy[level]}\` |`;
 }
 
 function fieldText(field: string, kind: FieldKind): string {

@@ -1,7 +1,8 @@
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { EventName } from './events.ts';
+import { entryOf, type EventName } from './events.ts';
 import type { LogLevel } from './levels.ts';
+import { LineLimiter } from './line-limiter.ts';
 import { type LogDestination, openLogFile } from './log-destination.ts';
 import { redactFields } from './redact.ts';
 import type { TelemetryEvent } from './telemetry.ts';
@@ -41,12 +42,14 @@ class PinoLogStream implements LogStream {
   readonly #logger: Logger;
   readonly #destination: LogDestination;
   readonly #nodeId: string;
+  readonly #limiter: LineLimiter;
   #failed = 0;
 
   constructor(logger: Logger, destination: LogDestination, nodeId: string) {
     this.#logger = logger;
     this.#destination = destination;
     this.#nodeId = nodeId;
+    this.#limiter = new LineLimiter((event, lines) => tellSuppressed(logger, nodeId, event, lines));
   }
 
   get dropped(): number {
@@ -55,6 +58,7 @@ class PinoLogStream implements LogStream {
 
   next(event: TelemetryEvent): void {
     if (!this.#logger.isLevelEnabled(event.level)) return;
+    if (entryOf(event.name).limited === true && !this.#limiter.admits(event.name, event.time)) return;
     try {
       this.#logger[event.level](recordOf(event, this.#nodeId), event.name);
     } catch {
@@ -67,6 +71,7 @@ class PinoLogStream implements LogStream {
   }
 
   close(): Promise<void> {
+    this.#limiter.flush();
     return this.#destination.close();
   }
 }
@@ -89,6 +94,10 @@ function recordOf({ time, fields }: TelemetryEvent, nodeId: string): Record<stri
 function prettified(destination: LogDestination): { write(line: string): void } {
   const toLine = prettyFactory({ ignore: 'nodeId', singleLine: true, translateTime: 'HH:MM:ss.l' });
   return { write: (line) => destination.write(toLine(line)) };
+}
+
+function tellSuppressed(logger: Logger, nodeId: string, event: string, lines: number): void {
+  logger.warn({ time: new Date().toISOString(), nodeId, event, lines }, 'log.suppressed' satisfies EventName);
 }
 
 function tellDrops(logger: Logger, nodeId: string, lines: number): void {

@@ -15,6 +15,7 @@ export const channelEvents = {
   'subscription.refused': {
     level: 'info',
     doc: 'A connection asked for a channel and was refused; the connection stays open.',
+    limited: true,
     fields: { appId: 'string', socketId: 'string', channel: 'string', code: 'code' },
     metrics: [
       {

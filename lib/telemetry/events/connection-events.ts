@@ -19,6 +19,7 @@ export const connectionEvents = {
   'connection.refused': {
     level: 'info',
     doc: 'A WebSocket was accepted, told why it cannot stay, and closed.',
+    limited: true,
     fields: { appId: 'string?', code: 'code', closeCode: 'number', remoteAddress: 'string' },
     metrics: [
       {
@@ -72,6 +73,7 @@ export const connectionEvents = {
   'upgrade.refused': {
     level: 'warn',
     doc: 'An HTTP request asked for a WebSocket and was refused before it became one.',
+    limited: true,
     fields: { status: 'number', reason: 'string', remoteAddress: 'string' },
     metrics: [
       {

@@ -10,6 +10,7 @@ export const messageEvents = {
   'message.refused': {
     level: 'info',
     doc: 'A frame of a client was answered with an error: a mistake of the client, not of the server.',
+    limited: true,
     fields: { appId: 'string', socketId: 'string', code: 'code', event: 'string?' },
     metrics: [
       {
@@ -50,6 +51,7 @@ export const messageEvents = {
   'http.refused': {
     level: 'info',
     doc: 'A request to the HTTP API was answered with an error.',
+    limited: true,
     fields: { path: 'string', status: 'number', code: 'code', appId: 'string?' },
     metrics: [
       {

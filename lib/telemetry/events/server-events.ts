@@ -61,6 +61,11 @@ export const serverEvents = {
     doc: 'A request to the admin listener could not be answered.',
     fields: { path: 'string', err: 'error' },
   },
+  'log.suppressed': {
+    level: 'warn',
+    doc: 'More than 200 lines of one event came in a second: the rest of that second was counted, not written.',
+    fields: { event: 'string', lines: 'number' },
+  },
   'log.dropped': {
     level: 'warn',
     doc: 'Log lines were dropped because nobody read stdout fast enough; it is written once stdout takes lines again.',
