@@ -2,7 +2,7 @@ import { EMPTY, isObservable, map, type Observable, type OperatorFunction, tap }
 import { batchEffect } from '../flow/batch-effect.ts';
 import { behindDoor } from '../flow/behind-door.ts';
 import { effect } from '../flow/effect.ts';
-import { andThen, type MaybePromise } from '../flow/maybe-promise.ts';
+import { andThen } from '../flow/maybe-promise.ts';
 import { SpillwayError } from '../errors/spillway-error.ts';
 import { type BoundStage, type GateExits, noteFailure, noteSuccess } from './bound-stage.ts';
 import { ensureItem } from './ensure-item.ts';
@@ -40,7 +40,7 @@ function effectOperator(
     noteSuccess(stage, exits);
     return item;
   };
-  const run = (item: unknown): MaybePromise<unknown> | Observable<unknown> => {
+  const run = (item: unknown): unknown => {
     if (stage.gate?.admits() === false) {
       stage.stats.dropped++;
       exits.onPassedOver(item, stage);

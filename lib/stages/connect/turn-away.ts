@@ -3,18 +3,19 @@ import type { SpillwayError } from '../../errors/spillway-error.ts';
 import { closeReason } from '../../protocol/close-codes.ts';
 import { errorMessage } from '../../protocol/server-messages.ts';
 import { encodeTextFrame } from '../../protocol/websocket-frame.ts';
-import type { ConnectionAttempted } from '../events.ts';
+import type { ConnectionAdmitted, ConnectionAttempted } from '../events.ts';
 import { errorExit } from '../pipeline.ts';
 
 /** Error exit of connect: the reason as a frame, because browsers see no HTTP status, then the close code (protocol.md 1.1, 1.4). */
 export const turnAway = errorExit(
   ['config', 'telemetry'],
-  (error, { transport }: ConnectionAttempted, { config, telemetry }) => {
+  (error, attempt: ConnectionAttempted | ConnectionAdmitted, { config, telemetry }) => {
+    const { transport } = attempt;
     const closeCode = closeCodeOf(error, config);
     transport.write(encodeTextFrame(errorMessage(error.message, closeCode)));
     transport.close(closeCode, closeReason(error.message));
     telemetry.emit('connection.refused', {
-      appId: undefined,
+      appId: 'app' in attempt ? attempt.app.id : undefined,
       code: error.code,
       closeCode,
       remoteAddress: transport.remoteAddress,
