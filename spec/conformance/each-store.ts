@@ -1,0 +1,79 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, afterEach, beforeEach, describe } from '@jest/globals';
+import { TestApi } from '../support/api.ts';
+import { closeClients, type Frame } from '../support/client.ts';
+import { createLateStores } from '../support/late-stores.ts';
+import { startTestServer, type TestServer, type TestServerOptions } from '../support/server.ts';
+
+/** A running server and a caller of its HTTP API. */
+export interface Started extends TestServer {
+  readonly api: TestApi;
+}
+
+/** Starts a server over the stores of the run. One that a case starts is stopped after the case, others after the run. */
+export type Start = (options?: TestServerOptions) => Promise<Started>;
+
+/** A number of one's own brings back the delays of a run that failed: its name says which they were. */
+const seed = Number(process.env['SPILLWAY_SPEC_SEED'] ?? randomInt(1, 1_000_000));
+
+const kinds = [
+  { name: 'prompt', title: 'prompt stores', start: {} },
+  { name: 'late', title: `late stores, seed ${seed}`, start: { createStores: createLateStores(seed) } },
+];
+
+/**
+ * Declares the cases once for stores that answer at once and once for stores that answer late. `SPILLWAY_SPEC_STORES`
+ * (`prompt` or `late`) chooses one. Every client is closed after its case.
+ */
+export function overEveryStore(declare: (start: Start) => void): void {
+  const wanted = process.env['SPILLWAY_SPEC_STORES'] ?? '';
+  const chosen = kinds.filter(({ name }) => wanted === '' || wanted === name);
+  describe.each(chosen)('$title', (kind) => {
+    const ofRun: Started[] = [];
+    const ofCase: Started[] = [];
+    let current = ofRun;
+    beforeEach(() => {
+      current = ofCase;
+    });
+    afterEach(async () => {
+      closeClients();
+      current = ofRun;
+      await stopAll(ofCase);
+    });
+    afterAll(() => stopAll(ofRun));
+    declare(async (options = {}) => {
+      const server = await startTestServer({ ...options, start: { ...kind.start, ...options.start } });
+      const withApi = { ...server, api: new TestApi(server) };
+      current.push(withApi);
+      return withApi;
+    });
+  });
+}
+
+async function stopAll(servers: Started[]): Promise<void> {
+  for (const { api } of servers) api.close();
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+}
+
+let rooms = 0;
+
+/** A channel name no other case has, so that cases of one server never meet. */
+export function room(prefix = ''): string {
+  return `${prefix}room-${++rooms}`;
+}
+
+/** The frame as it stood on the wire, nothing added. */
+export function wire({ raw }: Frame): unknown {
+  return JSON.parse(raw);
+}
+
+/** The string-JSON of a frame, parsed. Fails when `data` is not a string. */
+export function dataOf({ data, raw }: Frame): unknown {
+  if (typeof data !== 'string') throw new Error(`data is not a string: ${raw}`);
+  return JSON.parse(data);
+}
+
+/** The names of frames, for cases about order. */
+export function eventsOf(frames: readonly Frame[]): readonly string[] {
+  return frames.map(({ event }) => event);
+}
