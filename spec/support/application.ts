@@ -45,14 +45,15 @@ export async function startApplication(sdk: Pusher, options: ApplicationOptions 
   };
 }
 
-/** The page is the same for each bundle: what differs is what `/pusher.js` is on it. */
+const html = 'text/html; charset=utf-8';
+const script = 'text/javascript';
+
+/** `/with-encryption/` is the same page with the other bundle. */
 const files: Readonly<Record<string, readonly [path: string, type: string]>> = {
-  '/': ['spec/support/page.html', 'text/html; charset=utf-8'],
-  '/pusher.js': ['node_modules/pusher-js/dist/web/pusher.min.js', 'text/javascript'],
-  '/pusher.js?encryption': [
-    'node_modules/pusher-js/dist/web/pusher-with-encryption.min.js',
-    'text/javascript',
-  ],
+  '/': ['spec/support/page.html', html],
+  '/pusher.js': ['node_modules/pusher-js/dist/web/pusher.min.js', script],
+  '/with-encryption/': ['spec/support/page.html', html],
+  '/with-encryption/pusher.js': ['node_modules/pusher-js/dist/web/pusher-with-encryption.min.js', script],
 };
 
 function serveFile(request: IncomingMessage, response: ServerResponse): void {

@@ -73,7 +73,7 @@ export class RawSocket {
   readonly socket: Socket;
   /** Fulfilled when the server has ended its side or the connection is gone. */
   readonly ended: Promise<'end' | 'reset'>;
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   #ended: 'end' | 'reset' | undefined;
   #wake: () => void = () => undefined;
 

@@ -1,10 +1,31 @@
 import PusherSdk from 'pusher';
-import type { Channel, Options, PresenceChannel } from 'pusher-js';
+import type { Channel, Options } from 'pusher-js';
 import pusherJs from 'pusher-js';
 
 /** The types of pusher-js say `export default`; what its Node build exports is the class itself. */
 export const PusherClient = pusherJs as unknown as typeof pusherJs.default;
 export type PusherClient = pusherJs.default;
+
+interface ClientSocket {
+  readonly readyState: number;
+  close(): void;
+}
+
+/**
+ * After a close that stops it for good, pusher-js closes its socket once more, which makes the Node build wait 30 s for
+ * an answer that cannot come. Such a close is left out, so that no timer outlives the specs.
+ */
+const runtime = PusherClient.Runtime as unknown as { createWebSocket(url: string): ClientSocket };
+const createWebSocket = runtime.createWebSocket.bind(runtime);
+runtime.createWebSocket = (url) => {
+  const socket = createWebSocket(url);
+  const close = socket.close.bind(socket);
+  const closed = 3;
+  socket.close = () => {
+    if (socket.readyState !== closed) close();
+  };
+  return socket;
+};
 
 /** What every emitter of pusher-js can do: connections, channels, users, watchlists. */
 interface Emitter {
@@ -70,9 +91,14 @@ export async function subscribe(pusher: PusherClient, name: string): Promise<Fol
   return followed;
 }
 
+/** What a presence channel has besides. */
+interface Presence {
+  readonly members: { readonly count: number; readonly me: unknown; readonly members: unknown };
+}
+
 /** Subscribes to a presence channel and waits for its members. */
-export async function join(pusher: PusherClient, name: string): Promise<Followed<PresenceChannel>> {
-  const followed = new Followed(pusher.subscribe(name) as PresenceChannel);
+export async function join(pusher: PusherClient, name: string): Promise<Followed<Channel & Presence>> {
+  const followed = new Followed(pusher.subscribe(name) as Channel & Presence);
   await followed.next('pusher:subscription_succeeded');
   return followed;
 }
@@ -90,12 +116,24 @@ export function reached(pusher: PusherClient, state: string): Promise<void> {
   });
 }
 
-/** Signs in and waits until it is done. */
-export function signIn(pusher: PusherClient): Promise<void> {
+/** Waits until the client is subscribed to the channel of its signed-in user, after it signs in or reconnects. */
+export function userReady(pusher: PusherClient): Promise<void> {
   return new Promise((resolve) => {
-    pusher.bind('pusher:signin_success', () => resolve());
-    pusher.signin();
+    const check = ({ event, channel }: { readonly event: string; readonly channel?: string }): void => {
+      if (event !== 'pusher_internal:subscription_succeeded') return;
+      if (channel?.startsWith('#server-to-user-') !== true) return;
+      pusher.connection.unbind('message', check);
+      resolve();
+    };
+    pusher.connection.bind('message', check);
   });
+}
+
+/** Signs in and waits until what is sent to the user arrives. */
+export async function signIn(pusher: PusherClient): Promise<void> {
+  const ready = userReady(pusher);
+  pusher.signin();
+  await ready;
 }
 
 /** The next event of that name with what came beside its data: on presence channels who sent it. */
@@ -112,15 +150,24 @@ export function nextWithSender(
   });
 }
 
-/** The options of a client that talks to a server on loopback, and of its user when it has one. */
-export function clientOptions(port: number, applicationUrl: string, user: string | undefined): Options {
-  const headers = user === undefined ? {} : { Authorization: `Bearer ${user}` };
+/** Where a server on loopback is. */
+export function transportOptions(
+  port: number,
+): Pick<Required<Options>, 'cluster' | 'wsHost' | 'wsPort' | 'forceTLS' | 'enabledTransports'> {
   return {
     cluster: '',
     wsHost: '127.0.0.1',
     wsPort: port,
     forceTLS: false,
     enabledTransports: ['ws', 'wss'],
+  };
+}
+
+/** The options of a client that talks to a server on loopback, and of its user when it has one. */
+export function clientOptions(port: number, applicationUrl: string, user: string | undefined): Options {
+  const headers = user === undefined ? {} : { Authorization: `Bearer ${user}` };
+  return {
+    ...transportOptions(port),
     channelAuthorization: { transport: 'ajax', endpoint: `${applicationUrl}/broadcasting/auth`, headers },
     userAuthentication: { transport: 'ajax', endpoint: `${applicationUrl}/broadcasting/user-auth`, headers },
   };

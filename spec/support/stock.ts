@@ -73,9 +73,14 @@ export class Stock {
     await old.stop();
   }
 
-  async stop(): Promise<void> {
+  /** Ends the clients; the server stays. */
+  release(): void {
     for (const client of this.#opened) client.disconnect();
     this.#opened.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.release();
     await Promise.all([this.application.stop(), this.#relay?.stop(), this.#server.stop()]);
   }
 }
