@@ -26,6 +26,11 @@ const inactiveSettings: readonly InactiveSetting[] = [
       'server.workers is set, but this version runs one process: start more nodes only behind separate apps',
   },
   {
+    isSet: (given) => valueAt(given, ['cleanup', 'announceWindowMs']) !== undefined,
+    message:
+      'cleanup.announceWindowMs is set, but this version announces members at once, in one write per socket and tick',
+  },
+  {
     isSet: (given) => given['sessions'] !== undefined,
     message:
       'sessions is set, but this version keeps no sessions: nothing expires and nothing is limited by it',

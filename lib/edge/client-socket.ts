@@ -51,10 +51,10 @@ export class ClientSocket extends WebSocket implements Transport {
     else this.#raw?.write(frames);
   }
 
+  /** `ws` calls this too: once more when the client has answered the close, and only then ends the wire. */
   override close(code: number, reason: string): void {
-    if (this.readyState !== WebSocket.OPEN) return;
     // The client's own close frame has to be read for the close to be clean.
-    this.resume();
+    if (this.readyState === WebSocket.OPEN) this.resume();
     super.close(code, reason);
   }
 

@@ -16,9 +16,21 @@ import { TrustedProxies } from './trusted-proxies.ts';
 
 /** After a close frame was sent, how long the client may take to answer it. */
 const closeTimeoutMs = 5_000;
-const keepAliveTimeoutMs = 60_000;
-const headersTimeoutMs = 10_000;
-const requestTimeoutMs = 30_000;
+/** How long HTTP may take, and how often that is looked at. */
+const httpTimeouts: HttpTimeouts = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 60_000,
+  checkEveryMs: 5_000,
+};
+
+export interface HttpTimeouts {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** Between two requests of a connection. */
+  readonly keepAliveMs: number;
+  readonly checkEveryMs: number;
+}
 
 export interface EdgeParts {
   readonly config: Config;
@@ -26,6 +38,7 @@ export interface EdgeParts {
   readonly telemetry: Telemetry;
   /** Plain HTTP requests. */
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly timeouts?: HttpTimeouts;
 }
 
 /** A client's wire is gone, with the close code it gave; 1006 when it gave none. */
@@ -46,12 +59,12 @@ export class Edge implements ClientSocketListener {
   readonly #sockets = new Set<ClientSocket>();
 
   constructor(parts: EdgeParts) {
-    const { config, onRequest } = parts;
+    const { config, onRequest, timeouts = httpTimeouts } = parts;
     this.#parts = parts;
     this.#proxies = new TrustedProxies(config.server.trustedProxies);
     this.#upgrades = createUpgrades(config);
-    this.#server = createListener(config, onRequest);
-    this.#server.keepAliveTimeout = keepAliveTimeoutMs;
+    this.#server = createListener(config, onRequest, timeouts);
+    this.#server.keepAliveTimeout = timeouts.keepAliveMs;
     this.#server.on('upgrade', (request: IncomingMessage, raw: Duplex, head: Buffer) =>
       this.#upgrade(request, raw, head),
     );
@@ -122,16 +135,22 @@ export class Edge implements ClientSocketListener {
   }
 
   #refuse(raw: Duplex, reason: string, remoteAddress: string): void {
-    raw.once('error', () => raw.destroy());
-    raw.end(
-      `HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-    );
+    answerAndClose(raw, '503 Service Unavailable', 'Retry-After: 1\r\n');
     this.#parts.telemetry.emit('upgrade.refused', { status: 503, reason, remoteAddress });
   }
 }
 
-function createListener({ server }: Config, onRequest: EdgeParts['onRequest']): Server {
-  const options = { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, noDelay: true };
+function createListener(
+  { server }: Config,
+  onRequest: EdgeParts['onRequest'],
+  timeouts: HttpTimeouts,
+): Server {
+  const options = {
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    noDelay: true,
+  };
   if (server.tls === undefined) return createServer(options, onRequest);
   const { certFile, keyFile } = server.tls;
   return createTlsServer({ ...options, cert: readFileSync(certFile), key: readFileSync(keyFile) }, onRequest);
@@ -151,13 +170,20 @@ function createUpgrades({ server }: Config): UpgradeServer<typeof ClientSocket> 
   return new WebSocketServer(options);
 }
 
-/** What is no HTTP gets the status for it and no more attention. */
+/** What is no HTTP, or too slow, gets the status for it and no more attention. */
 function refuseMalformed(error: NodeJS.ErrnoException, raw: Duplex): void {
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  if (error.code !== 'ECONNRESET' && raw.writable) {
-    raw.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  } else {
-    raw.destroy();
-  }
+  if (error.code !== 'ECONNRESET' && raw.writable) answerAndClose(raw, statusOf(error));
+  else raw.destroy();
+}
+
+function statusOf({ code }: NodeJS.ErrnoException): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+}
+
+/** Both sides are closed: a caller that keeps its own open would hold the descriptor for as long as it likes. */
+function answerAndClose(raw: Duplex, status: string, headers = ''): void {
+  raw.once('error', () => raw.destroy());
+  raw.once('finish', () => raw.destroy());
+  raw.end(`HTTP/1.1 ${status}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -42,6 +42,10 @@ export async function startServerProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
+  // A run that is broken off leaves no server behind.
+  const kill = (): unknown => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   void exited.then(() => rmSync(folder, { recursive: true, force: true }));
   const log = new ProcessLog(child);
   const listening = await Promise.race([log.waitFor('server.listening'), exited.then(() => undefined)]);

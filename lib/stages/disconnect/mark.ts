@@ -16,6 +16,8 @@ export const mark = defineStage({
       const subscription = connection.subscriptions.get(departed.channel);
       if (subscription === undefined) return DROP;
       context.fanout.catchUp(connection);
+      // A slow reader ends with what it was sent, and this subscription with it.
+      if (subscription !== connection.subscriptions.get(departed.channel)) return DROP;
       return { departed, leaves: [context.subscriptions.end(subscription)], userId: undefined };
     }
     connection.closing = true;

@@ -13,8 +13,7 @@ export function authorizeSignin(
 ): AuthorizedMessage {
   ensureSigned(connection, message.auth, message.userData);
   const { id, userInfoJson, watchlist } = parseUserData(message.userData);
-  if (connection.user !== undefined && connection.user.id !== id)
-    throw new SpillwayError('signin.other-user');
+  ensureNotSomebodyElse(connection, id);
   const watched = connection.app.config.watchlist ? watchlist : [];
   return {
     kind: 'signin',
@@ -23,6 +22,10 @@ export function authorizeSignin(
     userData: message.userData,
     watchlistCut: watched.length > maxWatchlist,
   };
+}
+
+export function ensureNotSomebodyElse({ user }: Connection, userId: string): void {
+  if (user !== undefined && user.id !== userId) throw new SpillwayError('signin.other-user');
 }
 
 function ensureSigned({ socketId, app }: Connection, auth: string, userData: string): void {

@@ -31,11 +31,15 @@ export function authorizeSubscribe(
 }
 
 function ensureNew(connection: Connection, { name }: ChannelName, limit: number): void {
-  if (connection.subscriptions.has(name) || connection.joining.has(name)) {
-    throw new SpillwayError('subscription.duplicate', { channel: name });
-  }
+  ensureNotSubscribed(connection, name);
   if (limit > 0 && connection.subscriptions.size >= limit) {
     throw new SpillwayError('subscription.too-many', { channel: name, limit });
+  }
+}
+
+export function ensureNotSubscribed(connection: Connection, channel: string): void {
+  if (connection.subscriptions.has(channel) || connection.joining.has(channel)) {
+    throw new SpillwayError('subscription.duplicate', { channel });
   }
 }
 

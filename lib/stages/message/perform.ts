@@ -2,11 +2,15 @@ import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
 import { pong } from '../../protocol/server-messages.ts';
 import { defineStage } from '../define-stage.ts';
 import type { AuthorizedMessage } from '../events.ts';
+import { DROP, type Drop } from '../stage.ts';
 import { sendClientEvent } from './send-client-event.ts';
 import { signIn } from './sign-in.ts';
 import { subscribe } from './subscribe.ts';
 
-/** Does what the message asks for, and answers. A promise from a store makes this connection's next frames wait. */
+/**
+ * Does what the message asks for, and answers. A promise from a store makes this connection's next frames wait. A
+ * connection that closed while a stage in the slot took its time asks for nothing any more.
+ */
 export const perform = defineStage({
   name: 'perform',
   needs: [
@@ -22,7 +26,8 @@ export const perform = defineStage({
     'users',
     'watchlists',
   ],
-  map: (message: AuthorizedMessage, services): MaybePromise<AuthorizedMessage> => {
+  map: (message: AuthorizedMessage, services): MaybePromise<AuthorizedMessage | Drop> => {
+    if (message.connection.closing) return DROP;
     switch (message.kind) {
       case 'subscribe':
         return andThen(subscribe(message, services), () => message);

@@ -4,6 +4,7 @@ import { maxWatchlist } from '../../protocol/limits.ts';
 import { errorMessage, signinSuccess } from '../../protocol/server-messages.ts';
 import type { AuthorizedMessage } from '../events.ts';
 import type { Services } from '../services.ts';
+import { ensureNotSomebodyElse } from './authorize-signin.ts';
 
 type Signin = Extract<AuthorizedMessage, { kind: 'signin' }>;
 type Needs = Pick<Services, 'fanout' | 'signedIn' | 'telemetry' | 'users' | 'watchlists'>;
@@ -15,6 +16,8 @@ export function signIn(
 ): MaybePromise<void> {
   const { fanout, signedIn, telemetry, users, watchlists } = services;
   const { app, socketId } = connection;
+  // A stage in the slot that works on several messages at once lets a second one past `authorize`.
+  ensureNotSomebodyElse(connection, user.id);
   connection.user = user;
   connection.authorised = true;
   signedIn.add(user.id, connection);

@@ -13,6 +13,7 @@ import {
 import { finishLeaves, toLeave } from '../disconnect/leaves.ts';
 import type { AuthorizedMessage } from '../events.ts';
 import type { Services } from '../services.ts';
+import { ensureNotSubscribed } from './authorize-subscribe.ts';
 
 type Subscribe = Extract<AuthorizedMessage, { kind: 'subscribe' }>;
 type Needs = Pick<
@@ -26,6 +27,8 @@ type Joined = Extract<ChangeResult, { kind: 'joined' }>;
  * connection that closed meanwhile is not joined: its leave is on the way already.
  */
 export function subscribe({ connection, channel, member }: Subscribe, services: Needs): MaybePromise<void> {
+  // A stage in the slot that works on several messages at once lets a second one past `authorize`.
+  ensureNotSubscribed(connection, channel.name);
   const joining = services.subscriptions.begin(connection, channel, member?.userId);
   // A user's own channel has no occupancy, no members and no count: there is nothing to store (protocol.md 3.6).
   if (channel.kind === 'user') {

@@ -1,0 +1,25 @@
+import { jest } from '@jest/globals';
+import { loadConfig } from '../../config/load.ts';
+import type { BusMessage } from '../../lib/bus/bus.ts';
+import type { MaybePromise } from '../../lib/flow/maybe-promise.ts';
+import type { CreateStores } from '../../lib/parts.ts';
+import { createMemoryStores } from '../../lib/parts.ts';
+import { createLateStores } from '../support/late-stores.ts';
+
+/** Every implementation of the stores: each contract is run over all of them. */
+export const everyStores: readonly (readonly [name: string, create: CreateStores])[] = [
+  ['memory', createMemoryStores],
+  ['late', createLateStores(1)],
+];
+
+/** Stores, and a way to their answers: with fake timers, after everything that is under way has happened. */
+export function openStores(createStores: CreateStores, deliver: (message: BusMessage) => void) {
+  const { config } = loadConfig({ env: {}, overrides: { cache: { ttlSeconds: 60 } } });
+  const stores = createStores(config, deliver);
+  const answerOf = async <T>(answer: MaybePromise<T>): Promise<T> => {
+    const result = Promise.resolve(answer);
+    await jest.advanceTimersByTimeAsync(50);
+    return result;
+  };
+  return { stores, answerOf };
+}
