@@ -14,6 +14,8 @@ export function checkAlive(
   { activityTimeoutMs, pongTimeoutMs }: HeartbeatLimits,
   nowMs: number,
 ): boolean {
+  // A socket that this server does not read cannot show a sign of life; it is looked at again once it is read.
+  if (socket.isPaused) socket.seen();
   if (socket.pingedAtMs > 0) return nowMs - socket.pingedAtMs < pongTimeoutMs;
   if (nowMs - socket.lastSeenMs >= activityTimeoutMs && socket.isOpen) {
     socket.pingedAtMs = nowMs;

@@ -5,12 +5,13 @@ import { checkAlive, sweepEveryMs } from '../../../lib/edge/heartbeat.ts';
 const limits = { activityTimeoutMs: 120_000, pongTimeoutMs: 30_000 };
 
 /** What a look at a socket needs of it. */
-function socket(own: Partial<Pick<ClientSocket, 'isOpen' | 'lastSeenMs' | 'pingedAtMs'>> = {}) {
+function socket(own: Partial<Pick<ClientSocket, 'isOpen' | 'isPaused' | 'lastSeenMs' | 'pingedAtMs'>> = {}) {
   const ping = jest.fn();
-  return {
-    ping,
-    socket: { isOpen: true, lastSeenMs: 1_000, pingedAtMs: 0, ping, ...own } as unknown as ClientSocket,
-  };
+  const seen = jest.fn(function (this: { lastSeenMs: number; pingedAtMs: number }) {
+    Object.assign(this, { lastSeenMs: 500_000, pingedAtMs: 0 });
+  });
+  const fake = { isOpen: true, isPaused: false, lastSeenMs: 1_000, pingedAtMs: 0, ping, seen, ...own };
+  return { ping, socket: fake as unknown as ClientSocket };
 }
 
 describe('a look at a socket', () => {
@@ -34,6 +35,11 @@ describe('a look at a socket', () => {
   test('that did not answer its ping in time finds it dead', () => {
     const { socket: one } = socket({ pingedAtMs: 121_000 });
     expect(checkAlive(one, limits, 151_000)).toBe(false);
+  });
+
+  test('that this server does not read never finds it dead', () => {
+    const { socket: one, ping } = socket({ isPaused: true, pingedAtMs: 121_000 });
+    expect([checkAlive(one, limits, 500_000), ping.mock.calls.length]).toEqual([true, 0]);
   });
 
   test('that is closing sends no ping', () => {
