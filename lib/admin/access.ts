@@ -6,30 +6,14 @@ export interface Caller {
   readonly authorization: string | undefined;
 }
 
-/** Why a request may not see the admin pages, or undefined when it may. */
-export interface AccessProblem {
-  readonly status: 401 | 403;
-  readonly code: 'admin.token' | 'admin.loopback-only';
-  readonly message: string;
-}
+/** Why a caller may not see the admin pages, or undefined when it may. */
+export type AccessProblem = 'admin.token' | 'admin.loopback-only';
 
 /** With a token: whoever sends it as `Authorization: Bearer`. Without one: only callers on this machine. */
 export function accessProblem(token: string | undefined, caller: Caller): AccessProblem | undefined {
-  if (token === undefined) return isLoopback(caller.remoteAddress) ? undefined : loopbackOnly;
-  return isSame(bearerOf(caller.authorization), token) ? undefined : tokenNeeded;
+  if (token === undefined) return isLoopback(caller.remoteAddress) ? undefined : 'admin.loopback-only';
+  return isSame(bearerOf(caller.authorization), token) ? undefined : 'admin.token';
 }
-
-const tokenNeeded: AccessProblem = {
-  status: 401,
-  code: 'admin.token',
-  message: 'Send the header Authorization: Bearer with the value of admin.token',
-};
-
-const loopbackOnly: AccessProblem = {
-  status: 403,
-  code: 'admin.loopback-only',
-  message: 'Only callers on this machine may see this: set admin.token to open it to others',
-};
 
 function isLoopback(address: string | undefined): boolean {
   return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address ?? '');

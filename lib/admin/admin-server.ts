@@ -69,8 +69,8 @@ function addMetrics(server: FastifyInstance, { config, metrics, contentType }: A
       authorization: request.headers.authorization,
     });
     if (problem === undefined) return;
-    if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-    await reply.code(problem.status).send({ error: problem.message, code: problem.code });
+    if (problem === 'admin.token') reply.header('www-authenticate', 'Bearer');
+    await answerError(reply, problem);
   };
   server.get('/metrics', { onRequest }, async (_request, reply) =>
     reply.type(contentType).send(await metrics()),

@@ -70,12 +70,6 @@ export const catalogue = {
     closes: 4200,
   },
   'connection.pong-timeout': client(408, 'Pong reply not received in time', { closes: 4201 }),
-  'connection.failed': {
-    kind: 'transient',
-    status: 500,
-    message: 'The connection could not be set up: try again',
-    closes: 4200,
-  },
 
   // Frames: answered with pusher:error, the connection stays open.
   'message.binary': client(400, 'Binary frames are not supported: send text frames with JSON'),
@@ -214,7 +208,13 @@ export const catalogue = {
     status: 503,
     message: 'Too many events are waiting: try again in a second',
   },
-  'http.draining': { kind: 'transient', status: 503, message: 'Server is restarting: try again' },
+
+  // Admin listener: the body of the answer.
+  'admin.token': client(401, 'Send the header Authorization: Bearer with the value of admin.token'),
+  'admin.loopback-only': client(
+    403,
+    'Only callers on this machine may see this: set admin.token to open it to others',
+  ),
 
   // Inside: seen by operators.
   'stage.failed': { kind: 'transient', status: 500, message: 'Stage {stage} failed: the item was dropped' },

@@ -26,6 +26,7 @@ const titles: Readonly<Record<string, string>> = {
   signin: 'Sign-in: answered with pusher:error, the connection stays open',
   'client-event': 'Client events: answered with pusher:error, the connection stays open',
   http: 'HTTP API: the body of the answer',
+  admin: 'Admin listener: the body of the answer',
   stage: 'Stages: seen in the log',
   internal: 'Internal errors: the cause is in the log',
   config: 'Configuration: printed, and the server does not start',

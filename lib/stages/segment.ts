@@ -173,7 +173,7 @@ async function inTime(stage: BoundStage, answer: PromiseLike<unknown>): Promise<
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => {
       reject(new SpillwayError('stage.timeout', { stage: stage.name, timeoutMs }));
-    }, timeoutMs);
+    }, timeoutMs).unref();
   });
   try {
     return await Promise.race([answer, late]);

@@ -156,7 +156,7 @@ describe('a guard', () => {
       throw new Error('broken');
     });
     const { transport } = runNode({ stages: [broken] }).open();
-    expect([transport.connection, transport.closes.map(([code]) => code)]).toEqual([undefined, [4200]]);
+    expect([transport.connection, transport.closes.map(([code]) => code)]).toEqual([undefined, [4100]]);
   });
 
   test('that tripped leaves nobody waiting', () => {

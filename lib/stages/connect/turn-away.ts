@@ -23,8 +23,8 @@ export const turnAway = errorExit(
   },
 );
 
-/** What an unforeseen failure closes with: the client tries again at once. */
-const tryAgain = 4200;
+/** What an unforeseen failure closes with: stock clients come back after a second, not at once and for ever. */
+const tryAgain = 4100;
 
 function closeCodeOf({ code, details, entry }: SpillwayError, config: Config): number {
   if (code === 'connection.over-quota') return config.server.overCapacityCode;

@@ -18,10 +18,7 @@ describe('admin access', () => {
   test.each(['10.0.0.1', '192.168.1.7', '::ffff:10.0.0.1', '128.127.0.1', '127.0.0.1.evil', '', undefined])(
     'without a token refuses %s',
     (address) => {
-      expect(accessProblem(undefined, from(address))).toMatchObject({
-        status: 403,
-        code: 'admin.loopback-only',
-      });
+      expect(accessProblem(undefined, from(address))).toBe('admin.loopback-only');
     },
   );
 
@@ -41,9 +38,6 @@ describe('admin access', () => {
     'Basic open-sesame',
     'open-sesame',
   ])('with a token refuses "%s", from this machine too', (header) => {
-    expect(accessProblem(token, from('127.0.0.1', header))).toMatchObject({
-      status: 401,
-      code: 'admin.token',
-    });
+    expect(accessProblem(token, from('127.0.0.1', header))).toBe('admin.token');
   });
 });
