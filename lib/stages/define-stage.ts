@@ -1,4 +1,5 @@
 import { SpillwayError } from '../errors/spillway-error.ts';
+import { limitsProblem } from './limits-problem.ts';
 import type { ServiceName } from './services.ts';
 import { formsOfSlot, type SlotForm, type SlotName, type Slots } from './slots.ts';
 import type { AnyForm, ContextWith, Stage } from './stage.ts';
@@ -25,7 +26,8 @@ const formKeys = ['map', 'filter', 'tap', 'split', 'effect', 'batchEffect', 'str
  * Defines a stage: with `slot`, one that a user adds to the pipelines; without, one of the product's own.
  *
  * The types refuse a stage that does not fit its slot, a batch without a time limit, and an effect without a
- * concurrency, a time limit and an overflow rule; the same is checked when the stage is loaded.
+ * concurrency, a time limit and an overflow rule; the same is checked when the stage is loaded, and limits made from the
+ * context when the server starts.
  */
 export function defineStage<const S extends SlotName, const N extends readonly ServiceName[] = readonly []>(
   definition: Named<N> & { readonly slot: S } & SlotForm<S, ContextWith<N>>,
@@ -72,15 +74,7 @@ function problemOf(name: unknown, slot: string | undefined, form: object): strin
   }
   const allowed = formsOfSlot[slot as SlotName];
   if (!allowed.includes(kind)) return `a stage in ${slot} may be ${allowed.join(' or ')}, not ${kind}`;
-  if ((kind === 'effect' || kind === 'stream') && !hasLimits(form)) {
-    return 'limits are missing: say queue { capacity, overflow } and timeoutMs with concurrency, or maxHoldMs';
-  }
-  return undefined;
-}
-
-function hasLimits(form: object): boolean {
-  if (!('limits' in form)) return false;
-  const { limits } = form;
-  if (typeof limits === 'function') return true;
-  return typeof limits === 'object' && limits !== null && 'queue' in limits;
+  if (kind !== 'effect' && kind !== 'stream') return undefined;
+  const { limits } = form as { readonly limits?: unknown };
+  return typeof limits === 'function' ? undefined : limitsProblem(kind, limits);
 }

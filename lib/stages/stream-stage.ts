@@ -6,6 +6,7 @@ import { andThen } from '../flow/maybe-promise.ts';
 import { SpillwayError } from '../errors/spillway-error.ts';
 import { type BoundStage, type GateExits, noteFailure, noteSuccess } from './bound-stage.ts';
 import { ensureItem } from './ensure-item.ts';
+import { limitsProblem } from './limits-problem.ts';
 import type { BatchStageLimits, EffectStageLimits, StageForm, StreamStageLimits } from './stage.ts';
 
 export interface StreamExits extends GateExits {
@@ -33,7 +34,7 @@ function effectOperator(
   work: NonNullable<StageForm['effect']>,
   exits: StreamExits,
 ): OperatorFunction<unknown, unknown> {
-  const limits = limitsOf(stage) as EffectStageLimits;
+  const limits = checked(stage, 'effect') as EffectStageLimits;
   const policy = limits.queue.overflow;
   const take = (out: unknown): unknown => {
     const item = ensureItem(stage.name, 'effect', out);
@@ -99,7 +100,7 @@ function streamOperator(
   operator: NonNullable<StageForm['stream']>,
   exits: StreamExits,
 ): OperatorFunction<unknown, unknown> {
-  const limits = limitsOf(stage) as StreamStageLimits;
+  const limits = checked(stage, 'stream') as StreamStageLimits;
   const through = (items$: Observable<unknown>): Observable<unknown> => {
     const counted$ = items$.pipe(tap(() => stage.stats.received++));
     const out$: unknown = operator(counted$, stage.context);
@@ -127,4 +128,12 @@ function streamOperator(
 function limitsOf(stage: BoundStage): unknown {
   const { limits } = stage.form;
   return typeof limits === 'function' ? (limits as (context: unknown) => unknown)(stage.context) : limits;
+}
+
+/** Limits that are made from the context are seen here first. */
+function checked(stage: BoundStage, kind: 'effect' | 'stream'): unknown {
+  const limits = limitsOf(stage);
+  const problem = limitsProblem(kind, limits);
+  if (problem !== undefined) throw new SpillwayError('stage.invalid', { stage: stage.name, problem });
+  return limits;
 }

@@ -76,8 +76,8 @@ describe('a definition is refused', () => {
     ['with a stream without limits', { name: 'spec', slot: good.slot, stream: map }, /limits are missing/],
     [
       'with an effect without a queue',
-      { name: 'spec', slot: good.slot, effect: map, limits: { concurrency: 1 } },
-      /limits are missing/,
+      { name: 'spec', slot: good.slot, effect: map, limits: { concurrency: 1, timeoutMs: 1 } },
+      /limits\.queue\.capacity/,
     ],
   ])('%s', (_, definition, expected) => {
     expect(problemOf(definition)).toMatch(expected);

@@ -358,3 +358,15 @@ test('an order holds also behind a stage that takes time', async () => {
   await jest.advanceTimersByTimeAsync(100);
   expect(seen).toEqual(['a', 'b']);
 });
+
+test('limits made from the context are looked at before anything runs', () => {
+  const stage = defineStage({
+    name: 'careless',
+    slot,
+    effect: (event) => of(event),
+    limits: () => ({ concurrency: 0, timeoutMs: 1_000, queue: { capacity: 10, overflow: 'reject' } }),
+  });
+  expect(() => runEvents([stage])).toThrow(
+    'Stage careless cannot be used: limits.concurrency must be a whole number, 1 or more',
+  );
+});
