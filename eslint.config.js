@@ -18,6 +18,16 @@ const layers = {
   'lib/cache': ['lib/flow'],
   'lib/users': ['lib/flow'],
   'lib/quota': ['lib/flow'],
+  'lib/outbox': ['lib/errors', 'lib/flow', 'lib/membership'],
+  'lib/webhooks': [
+    'config',
+    'lib/apps',
+    'lib/errors',
+    'lib/flow',
+    'lib/outbox',
+    'lib/protocol',
+    'lib/telemetry',
+  ],
   'lib/channels': [
     'lib/apps',
     'lib/bus',
@@ -37,10 +47,12 @@ const layers = {
     'lib/errors',
     'lib/flow',
     'lib/membership',
+    'lib/outbox',
     'lib/protocol',
     'lib/quota',
     'lib/telemetry',
     'lib/users',
+    'lib/webhooks',
   ],
   'lib/http': [
     'config',
@@ -51,9 +63,11 @@ const layers = {
     'lib/errors',
     'lib/flow',
     'lib/membership',
+    'lib/outbox',
     'lib/protocol',
     'lib/stages',
     'lib/telemetry',
+    'lib/webhooks',
   ],
   'lib/edge': [
     'config',
@@ -66,9 +80,18 @@ const layers = {
     'lib/stages',
     'lib/telemetry',
   ],
-  'lib/admin': ['config', 'lib/errors', 'lib/flow', 'lib/telemetry'],
+  'lib/admin': ['config', 'lib/errors', 'lib/flow', 'lib/outbox', 'lib/telemetry', 'lib/webhooks'],
   pipelines: ['lib/stages', 'lib/flow'],
-  'lib/cli': ['config', 'lib', 'lib/errors', 'lib/telemetry', 'lib/protocol'],
+  'lib/cli': [
+    'config',
+    'lib',
+    'lib/apps',
+    'lib/errors',
+    'lib/outbox',
+    'lib/telemetry',
+    'lib/protocol',
+    'lib/webhooks',
+  ],
 };
 
 /** Packages with one importer each (design: the edge owns ws, the breaker owns opossum). */
@@ -83,6 +106,8 @@ const ownedPackages = {
   zod: ['config'],
   'lru-cache': ['lib/cache'],
   jiti: ['lib/stages'],
+  opossum: ['lib/flow'],
+  undici: ['lib/webhooks'],
 };
 
 const everyFolder = [...Object.keys(layers), 'lib'];

@@ -25,7 +25,7 @@ export default {
     {
       ...shared,
       displayName: 'integration',
-      testMatch: ['<rootDir>/spec/{conformance,integration}/**/*.spec.ts'],
+      testMatch: ['<rootDir>/spec/{conformance,integration,chaos}/**/*.spec.ts'],
     },
   ],
   testTimeout: 20_000,

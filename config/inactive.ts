@@ -1,4 +1,4 @@
-import { isRawObject, type RawObject, valueAt } from './raw.ts';
+import { type RawObject, valueAt } from './raw.ts';
 
 /** A setting that is accepted, checked, and does nothing yet. */
 interface InactiveSetting {
@@ -13,22 +13,14 @@ const inactiveSettings: readonly InactiveSetting[] = [
     message: 'redis is set, but this version keeps its state in memory: run one node only',
   },
   {
-    isSet: (given) => given['cluster'] !== undefined,
-    message: 'cluster is set, but this version runs as one node: leases and partitions are not used',
-  },
-  {
-    isSet: (given) => given['webhooks'] !== undefined || someAppHasWebhooks(given),
-    message: 'webhooks are configured, but this version does not send them: no endpoint will be called',
+    isSet: (given) =>
+      Object.keys((given['cluster'] as object | undefined) ?? {}).some((key) => key !== 'partitions'),
+    message: 'cluster is set, but this version runs as one node: leases are not used',
   },
   {
     isSet: (given) => ![undefined, 1].includes(valueAt(given, ['server', 'workers']) as number | undefined),
     message:
       'server.workers is set, but this version runs one process: start more nodes only behind separate apps',
-  },
-  {
-    isSet: (given) => valueAt(given, ['cleanup', 'announceWindowMs']) !== undefined,
-    message:
-      'cleanup.announceWindowMs is set, but this version announces members at once, in one write per socket and tick',
   },
   {
     isSet: (given) => given['sessions'] !== undefined,
@@ -40,12 +32,4 @@ const inactiveSettings: readonly InactiveSetting[] = [
 /** Says plainly which of the given settings this version does not act upon. */
 export function inactiveMessages(given: RawObject): readonly string[] {
   return inactiveSettings.filter(({ isSet }) => isSet(given)).map(({ message }) => message);
-}
-
-function someAppHasWebhooks(given: RawObject): boolean {
-  const apps = given['apps'];
-  return (
-    Array.isArray(apps) &&
-    apps.some((app) => isRawObject(app) && Array.isArray(app['webhooks']) && app['webhooks'].length > 0)
-  );
 }

@@ -13,7 +13,7 @@ import { readSoketi, type SoketiTranslation } from './soketi/soketi.ts';
 
 /** Something a person should know about a configuration that is otherwise fine. */
 export interface ConfigWarning {
-  readonly code: 'config.development-app' | 'config.inactive' | 'config.soketi';
+  readonly code: 'config.development-app' | 'config.inactive' | 'config.soketi' | 'config.no-spool';
   readonly message: string;
 }
 
@@ -67,7 +67,12 @@ export function loadConfig({ file, env, overrides = {} }: ConfigSources): Loaded
     ...singleAppProblems(layers),
   ];
   const config = validate(raw, { layers, early, isDevelopment: environment.isDevelopment });
-  const warnings = [...developmentWarning(isDevelopmentApp), ...inactiveWarnings(given), ...soketi.warnings];
+  const warnings = [
+    ...developmentWarning(isDevelopmentApp),
+    ...inactiveWarnings(given),
+    ...spoolWarning(config),
+    ...soketi.warnings,
+  ];
   return { config: deepFreeze(config), warnings, isDevelopmentApp, translations: soketi.translations };
 }
 
@@ -124,6 +129,14 @@ function developmentWarning(isDevelopmentApp: boolean): readonly ConfigWarning[]
   const message =
     'no app is configured: using the development app (app-id, app-key, app-secret), for development only';
   return isDevelopmentApp ? [{ code: 'config.development-app', message }] : [];
+}
+
+/** Events live in memory: without a file those that an endpoint has not taken end with the process. */
+function spoolWarning({ apps, webhooks }: Config): readonly ConfigWarning[] {
+  if (webhooks.spoolFile !== undefined || apps.every((app) => app.webhooks.length === 0)) return [];
+  const message =
+    'webhooks.spoolFile is not set: webhooks that are not delivered when the server stops will be lost';
+  return [{ code: 'config.no-spool', message }];
 }
 
 function inactiveWarnings(given: RawObject): readonly ConfigWarning[] {

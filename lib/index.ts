@@ -1,5 +1,5 @@
 export type { Connection, SignedInUser } from './channels/connection.ts';
-export type { Batch } from './flow/batch-by.ts';
+export type { Batch } from './flow/fair-batches.ts';
 export type { ChannelName } from './protocol/channel-name.ts';
 export { defineStage, type SlotStage } from './stages/define-stage.ts';
 export type {
@@ -12,3 +12,4 @@ export type {
 export type { ServiceName, Services } from './stages/services.ts';
 export type { SlotName, Slots } from './stages/slots.ts';
 export { DROP, type Drop, type Refusal, type StageContext } from './stages/stage.ts';
+export type { WebhookPayload, WebhookReady } from './webhooks/turn.ts';

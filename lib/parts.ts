@@ -1,10 +1,6 @@
 import { Subject } from 'rxjs';
 import type { Config } from '../config/schema.ts';
 import { AppRegistry } from './apps/app-registry.ts';
-import type { Bus, BusMessage } from './bus/bus.ts';
-import { LocalBus } from './bus/local.ts';
-import type { CachedEvents } from './cache/cached-events.ts';
-import { MemoryCachedEvents } from './cache/memory.ts';
 import { Announcer } from './channels/announcer.ts';
 import { ChannelRegistry } from './channels/channel-registry.ts';
 import type { Transport } from './channels/connection.ts';
@@ -17,54 +13,37 @@ import { Watchlists } from './channels/watchlists.ts';
 import { SpillwayError } from './errors/spillway-error.ts';
 import { type Clock, systemClock } from './flow/clock.ts';
 import { Lanes } from './flow/lanes.ts';
-import { MemoryMembershipStore } from './membership/memory.ts';
-import type { MembershipStore } from './membership/membership-store.ts';
-import type { ConnectionQuota } from './quota/connection-quota.ts';
-import { MemoryConnectionQuota } from './quota/memory.ts';
+import { version } from './package.ts';
 import { createDisconnect } from './stages/disconnect/disconnect.ts';
 import type { Departed, PublishReceived } from './stages/events.ts';
+import { Welcomes } from './stages/message/welcomes.ts';
 import type { Services } from './stages/services.ts';
+import { type CreateStores, createMemoryStores, type Stores } from './stores.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
-import { MemorySignedInUsers } from './users/memory.ts';
-import type { SignedInUsers } from './users/signed-in-users.ts';
-
-/** The parts that hold what is shared between nodes: in memory for one process, elsewhere for several. */
-export interface Stores {
-  readonly bus: Bus;
-  readonly membership: MembershipStore;
-  readonly cachedEvents: CachedEvents;
-  readonly users: SignedInUsers;
-  readonly quota: ConnectionQuota;
-}
-
-/** Makes the stores; `deliverHere` is the end of the bus on this node. */
-export type CreateStores = (config: Config, deliverHere: (message: BusMessage) => void) => Stores;
-
-/** Everything in this process's memory. */
-export const createMemoryStores: CreateStores = (config, deliverHere) => {
-  const bus = new LocalBus(deliverHere);
-  return {
-    bus,
-    membership: new MemoryMembershipStore((announcement) =>
-      bus.publish({ kind: 'membership', ...announcement }),
-    ),
-    cachedEvents: new MemoryCachedEvents(config.cache.ttlSeconds),
-    users: new MemorySignedInUsers((appId, state) => bus.publish({ kind: 'user', appId, ...state })),
-    quota: new MemoryConnectionQuota(),
-  };
-};
+import { WebhookEndpoints } from './webhooks/endpoints.ts';
+import type { PostWebhook } from './webhooks/post.ts';
+import { WebhookSchedule } from './webhooks/schedule.ts';
+import { createPost } from './webhooks/undici-post.ts';
 
 export type Parts = Services & {
+  /** The ends of the stores' life: see `Stores`. */
+  readonly stores: Pick<Stores, 'open' | 'settle' | 'close'>;
+  /** Ends the connections to webhook endpoints. */
+  readonly closePost: () => Promise<void>;
   readonly departures: Subject<Departed>;
   readonly publishes: Subject<PublishReceived>;
 };
 
+/** What specs and embedders may put in place of the defaults. */
+export interface PartsOptions {
+  readonly createStores?: CreateStores;
+  readonly clock?: Clock;
+  /** Posts webhooks; default: over the network. */
+  readonly post?: PostWebhook;
+}
+
 /** Makes the parts of a server and ties them to each other. Nothing runs yet. */
-export function createParts(
-  config: Config,
-  telemetry: Telemetry,
-  options: { readonly createStores?: CreateStores; readonly clock?: Clock } = {},
-): Parts {
+export function createParts(config: Config, telemetry: Telemetry, options: PartsOptions = {}): Parts {
   const { createStores = createMemoryStores, clock = systemClock } = options;
   const departures = new Subject<Departed>();
   const channels = new ChannelRegistry((appId, channel, interested) =>
@@ -79,33 +58,63 @@ export function createParts(
       telemetry.emit('fanout.inline', { appId: app.id, channel: name.name, entries }),
   });
   const disconnect = createDisconnect(fanout, departures);
-  const announcer = new Announcer(channels, fanout, clock);
+  const announcer = new Announcer(channels, fanout, {
+    windowMs: config.cleanup.announceWindowMs,
+    clock,
+  });
   const signedIn = new UserConnections();
   const watchlists = new Watchlists(fanout);
   const terminate = (connection: Parameters<typeof disconnect>[0]): void => {
     disconnect(connection, 'terminated', new SpillwayError('connection.terminated'));
   };
   const delivery = { registry: channels, fanout, announcer, signedIn, watchlists, terminate };
-  const stores = createStores(config, (message) => deliver(delivery, message));
+  const stores = createStores(config, (message) => deliver(delivery, message), { clock, telemetry });
+  const { membership } = stores;
+  const subscriptions = new Subscriptions(channels);
+  const apps = new AppRegistry(config.apps);
   return {
     config,
     clock,
     telemetry,
     node: { draining: false },
-    apps: new AppRegistry(config.apps),
+    apps,
     connections: new ConnectionRegistry(),
     channels,
-    subscriptions: new Subscriptions(channels),
+    subscriptions,
     fanout,
     announcer,
+    welcomes: new Welcomes({ announcer, fanout, membership, subscriptions, telemetry }),
     signedIn,
     watchlists,
-    ...stores,
+    bus: stores.bus,
+    membership,
+    cachedEvents: stores.cachedEvents,
+    users: stores.users,
+    quota: stores.quota,
+    outbox: stores.outbox,
+    stores,
+    ...createWebhookParts(apps, config, telemetry, options),
     connectionLanes: createConnectionLanes(config, telemetry),
     publishLanes: new Lanes({ maxWaitingPerKey: Number.POSITIVE_INFINITY }),
     departures,
     publishes: new Subject<PublishReceived>(),
     disconnect,
+  };
+}
+
+function createWebhookParts(
+  apps: AppRegistry,
+  { webhooks }: Config,
+  telemetry: Telemetry,
+  { clock = systemClock, post }: PartsOptions,
+): Pick<Parts, 'endpoints' | 'schedule' | 'post' | 'closePost'> {
+  const endpoints = new WebhookEndpoints(apps.all());
+  const network = createPost({ ...webhooks, userAgent: `Spillway/${version}` });
+  return {
+    endpoints,
+    schedule: new WebhookSchedule({ endpoints: endpoints.all(), settings: webhooks, clock, telemetry }),
+    post: post ?? network.post,
+    closePost: () => network.close(),
   };
 }
 

@@ -3,18 +3,19 @@ import { config as rxjs, interval, Subscription } from 'rxjs';
 import type { ConfigWarning } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { connect } from '../pipelines/connect.ts';
+import { delivery } from '../pipelines/delivery.ts';
 import { disconnect } from '../pipelines/disconnect.ts';
 import { message } from '../pipelines/message.ts';
 import { publish } from '../pipelines/publish.ts';
+import { webhook } from '../pipelines/webhook.ts';
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
 import { SpillwayError } from './errors/spillway-error.ts';
-import type { Clock } from './flow/clock.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
 import { modulesForStages, version } from './package.ts';
-import { type CreateStores, createParts, type Parts } from './parts.ts';
+import { createParts, type Parts, type PartsOptions } from './parts.ts';
 import { watchProcess } from './process-events.ts';
 import type { SlotStage } from './stages/define-stage.ts';
 import { loadStages } from './stages/load-stages.ts';
@@ -32,9 +33,7 @@ export interface StartNotes {
 }
 
 /** What specs and embedders may put in place of the defaults. */
-export interface StartOptions extends StartNotes {
-  readonly createStores?: CreateStores;
-  readonly clock?: Clock;
+export interface StartOptions extends StartNotes, PartsOptions {
   readonly log?: LogStream;
   /** Stages besides those the configuration names. */
   readonly stages?: readonly SlotStage[];
@@ -115,10 +114,13 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   const aborter = new AbortController();
   pipelines.push(...runPipelines(parts, edge, { stages, signal: aborter.signal }));
   subscriptions.push(...runClocks(parts, edge));
+  subscriptions.push(parts.outbox.work$.subscribe((work) => parts.schedule.wake(work)));
   registerGauges(metrics, parts, edge, pipelines);
+  await parts.stores.open();
+  await parts.outbox.open(parts.endpoints.all());
 
   const port = await edge.listen();
-  const admin = await startAdmin(foundation, readiness, edge);
+  const admin = await startAdmin(foundation, readiness, parts, edge);
   announceListening(foundation, port, admin);
   const running = { ...foundation, parts, edge, admin, pipelines, aborter };
   const stop = once((reason: string) => stopServer(running, reason));
@@ -159,6 +161,8 @@ function runPipelines(
     });
   });
   return [
+    runPipeline(delivery, parts.schedule.deliveries$, parts, options),
+    runPipeline(webhook, parts.schedule.readings$, parts, options),
     runPipeline(disconnect, parts.departures, parts, options),
     runPipeline(publish, parts.publishes, parts, options),
     runPipeline(message, edge.messages$, parts, options),
@@ -198,6 +202,7 @@ function closeUnauthorised(parts: Parts): void {
 async function startAdmin(
   { config, telemetry, metrics }: Foundation,
   readiness: () => Readiness,
+  parts: Parts,
   edge: Edge,
 ): Promise<AdminServer> {
   try {
@@ -206,6 +211,7 @@ async function startAdmin(
       readiness,
       metrics: () => metrics.text(),
       contentType: metrics.contentType,
+      webhooks: parts,
       onError: (path, err) => telemetry.emit('admin.failed', { path, err }),
     });
   } catch (error) {

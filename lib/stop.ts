@@ -9,6 +9,9 @@ import type { LogStream } from './telemetry/log-stream.ts';
 
 /** How long clients may take to answer the close before they are cut off. */
 const closingTimeMs = 5_000;
+/** Of the time to the deadline, what is kept for settling and for the last webhooks, and for writing what is left. */
+const webhookShare = 0.4;
+const lastActsMs = 1_000;
 
 export interface Stoppable {
   readonly config: Config;
@@ -22,35 +25,40 @@ export interface Stoppable {
 }
 
 /**
- * Stops a server in the order that loses nothing: no new work, clients sent away, what is under way settled, then the
- * listeners and the log. Ends at the latest at `drain.deadlineMs`.
+ * Stops a server in the order that loses nothing: no new work, clients sent away, every departure settled, endpoints told
+ * what they take, the rest kept, then the listeners and the log. Ends at the latest at `drain.deadlineMs`.
  */
 export async function stopServer(running: Stoppable, reason: string): Promise<void> {
-  const { config, parts, edge, pipelines } = running;
+  const { config, parts, edge } = running;
   const { clock, telemetry, connections } = parts;
   const startedMs = clock.now();
-  const deadlineMs = startedMs + config.drain.deadlineMs;
-  const isLate = (): boolean => clock.now() >= deadlineMs;
+  const { deadlineMs: allowedMs } = config.drain;
+  const lastActsAtMs = startedMs + allowedMs - Math.min(lastActsMs, allowedMs / 4);
+  const webhooksFromMs = startedMs + (parts.endpoints.all().length === 0 ? 1 : 1 - webhookShare) * allowedMs;
 
   parts.node.draining = true;
   telemetry.emit('server.draining', { signal: reason, connections: connections.size });
   edge.stopListening();
-  await closeInWaves(parts, config, deadlineMs - closingTimeMs);
-  const cutOffMs = Math.min(deadlineMs, clock.now() + closingTimeMs);
+  await closeInWaves(parts, config, Math.max(startedMs + allowedMs / 4, webhooksFromMs - closingTimeMs));
+  const cutOffMs = Math.min(webhooksFromMs, clock.now() + closingTimeMs);
   await until(() => edge.open === 0 || clock.now() >= cutOffMs);
   edge.destroy();
-  await until(() => edge.open === 0 || isLate());
 
-  const sources = [edge.connects$, edge.messages$, edge.closes$, parts.publishes, parts.departures];
-  for (const source$ of sources) source$.complete();
-  let isSettled = false;
-  void Promise.allSettled(pipelines.map((pipeline) => pipeline.completed)).then(() => {
-    isSettled = true;
-  });
-  await until(() => isSettled || isLate());
+  const isLate = (): boolean => clock.now() >= lastActsAtMs;
+  await until(() => edge.open === 0 || isLate());
+  for (const source$ of [edge.connects$, edge.messages$, edge.closes$, parts.publishes, parts.departures]) {
+    source$.complete();
+  }
+  await inTime(isLate, completed(running, ['connect', 'message', 'publish', 'disconnect']));
+  await parts.stores.settle();
+  await inTime(isLate, parts.schedule.drain());
+  parts.schedule.close();
+  await inTime(isLate, completed(running, ['webhook', 'delivery']));
+  await parts.stores.close();
 
   running.aborter.abort();
   await running.admin.close();
+  await parts.closePost();
   telemetry.emit('server.stopped', { durationMs: clock.now() - startedMs });
   for (const subscription of running.subscriptions) subscription.unsubscribe();
   await running.log.close();
@@ -68,6 +76,22 @@ async function closeInWaves(parts: Parts, { drain }: Config, deadlineMs: number)
     for (const connection of wave) parts.disconnect(connection, 'drain', error);
     if (parts.connections.size > 0) await pause(drain.waveMs * (0.5 + Math.random()));
   }
+}
+
+/** What flows through these pipelines has come to its end. */
+function completed({ pipelines }: Stoppable, names: readonly string[]): Promise<unknown> {
+  return Promise.all(
+    pipelines.filter(({ name }) => names.includes(name)).map((pipeline) => pipeline.completed),
+  );
+}
+
+/** Waits for the work, but not when it is late. The work itself never rejects. */
+async function inTime(isLate: () => boolean, work: Promise<unknown>): Promise<void> {
+  let isDone = false;
+  void work.finally(() => {
+    isDone = true;
+  });
+  await until(() => isDone || isLate());
 }
 
 async function until(isDone: () => boolean): Promise<void> {

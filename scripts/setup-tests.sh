@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds what the tests need besides npm packages, and installs it where it may: Chromium for the browser suite,
-# redis-server for the suites that start one of their own.
+# redis-server for the suites that start one of their own, php for the PHP snippet of the README.
 set -euo pipefail
 
 ensure() { # command, Debian package
@@ -18,3 +18,4 @@ ensure() { # command, Debian package
 
 ensure chromium chromium
 ensure redis-server redis-server
+ensure php php-cli

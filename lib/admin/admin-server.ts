@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { ErrorCode } from '../errors/catalogue.ts';
-import { SpillwayError } from '../errors/spillway-error.ts';
+import { SpillwayError, toSpillwayError } from '../errors/spillway-error.ts';
 import { accessProblem } from './access.ts';
 import {
   type HealthAnswer,
@@ -10,12 +9,15 @@ import {
   type Readiness,
   readyAnswer,
 } from '../telemetry/health.ts';
+import type { WebhookOperations } from './webhook-operations.ts';
+import { addWebhooks } from './webhook-routes.ts';
 
 export interface AdminServerOptions {
   readonly config: { readonly host: string; readonly port: number; readonly token?: string | undefined };
   readonly readiness: () => Readiness;
   readonly metrics: () => Promise<string>;
   readonly contentType: string;
+  readonly webhooks: WebhookOperations;
   /** Told what went wrong when an answer could not be made; the caller only sees `internal`. */
   readonly onError?: (path: string, error: unknown) => void;
 }
@@ -26,24 +28,35 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Starts the listener for operators: health without a token, metrics with one (or from this machine). */
+const bodyLimitBytes = 65_536;
+
+/**
+ * Starts the listener for operators: health without a token; metrics and webhooks with one, or without one set from this
+ * machine, and then nothing can be changed.
+ */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const server = fastify({
     logger: false,
     forceCloseConnections: true,
     requestTimeout: 10_000,
-    bodyLimit: 65_536,
+    bodyLimit: bodyLimitBytes,
     frameworkErrors: (_error, request, reply) => {
       void notFound(request, reply);
     },
   });
   server.setNotFoundHandler(notFound);
   server.setErrorHandler((error, request, reply) => {
-    options.onError?.(pathOf(request), error);
-    return answerError(reply, 'internal');
+    const answer = answerFor(error);
+    if (answer.code === 'internal') options.onError?.(pathOf(request), error);
+    return answerError(reply, answer);
   });
   addHealth(server, options);
-  addMetrics(server, options);
+  await server.register((guarded, _options, done) => {
+    guarded.addHook('onRequest', guard(options));
+    addMetrics(guarded, options);
+    addWebhooks(guarded, options.webhooks, options.config.token === undefined);
+    done();
+  });
   const { host, port } = options.config;
   await server.listen({ host, port });
   return { port: (server.server.address() as AddressInfo).port, close: () => server.close() };
@@ -62,23 +75,25 @@ function addHealth(server: FastifyInstance, { readiness }: AdminServerOptions): 
   serve(healthPaths.ready, () => readyAnswer(readiness()));
 }
 
-function addMetrics(server: FastifyInstance, { config, metrics, contentType }: AdminServerOptions): void {
-  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+function addMetrics(server: FastifyInstance, { metrics, contentType }: AdminServerOptions): void {
+  server.get('/metrics', async (_request, reply) => reply.type(contentType).send(await metrics()));
+}
+
+function guard({ config }: AdminServerOptions) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const problem = accessProblem(config.token, {
       remoteAddress: request.socket.remoteAddress,
       authorization: request.headers.authorization,
+      host: request.headers.host,
     });
     if (problem === undefined) return;
     if (problem === 'admin.token') reply.header('www-authenticate', 'Bearer');
-    await answerError(reply, problem);
+    await answerError(reply, new SpillwayError(problem));
   };
-  server.get('/metrics', { onRequest }, async (_request, reply) =>
-    reply.type(contentType).send(await metrics()),
-  );
 }
 
 function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return answerError(reply, 'http.not-found', { path: pathOf(request) });
+  return answerError(reply, new SpillwayError('http.not-found', { path: pathOf(request) }));
 }
 
 /** Without the query, which may hold a secret. */
@@ -86,11 +101,14 @@ function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '';
 }
 
-function answerError(
-  reply: FastifyReply,
-  code: ErrorCode,
-  details: Record<string, string> = {},
-): FastifyReply {
-  const error = new SpillwayError(code, details);
-  return reply.code(error.entry.status).send({ error: error.message, code });
+/** What the framework itself refuses is the caller's mistake too. */
+function answerFor(error: unknown): SpillwayError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new SpillwayError('http.body-too-large', { limitBytes: bodyLimitBytes });
+  return toSpillwayError(error);
+}
+
+function answerError(reply: FastifyReply, error: SpillwayError): FastifyReply {
+  return reply.code(error.entry.status).send({ error: error.message, code: error.code });
 }

@@ -1,12 +1,19 @@
 import type { App } from '../apps/app.ts';
 import type { ChannelName } from '../protocol/channel-name.ts';
+import { AnnounceWindow } from './announce-window.ts';
 import type { JoiningSubscription, PendingLeave, Subscription } from './subscription.ts';
 
-/** One frame for the subscribers of a channel. */
+/** One frame for the subscribers of a channel, or an announcement's frames in one. */
 export interface Entry {
   readonly frame: Buffer;
   readonly exceptSocketId: string | undefined;
-  /** Membership frames: the version that made them; 0 for every other frame. */
+  /** Announcements: the version they lead to; 0 for every other frame. */
+  readonly version: number;
+}
+
+/** How many subscriptions a channel had at a version. */
+export interface SubscriptionCount {
+  readonly count: number;
   readonly version: number;
 }
 
@@ -20,6 +27,8 @@ export interface Pass {
   /** The lowest version among the entries; infinite when none has one. */
   readonly lowestVersion: number;
   readonly remaining: Iterator<Subscription>;
+  /** Time spent on it so far; measured for announcements only. */
+  costMs: number;
 }
 
 /** A channel as this node sees it: who of its connections is subscribed, and what they have yet to be sent. */
@@ -39,9 +48,13 @@ export class Channel {
   scheduled = false;
   pass: Pass | undefined = undefined;
 
-  /** Subscription counts: when one was last sent, and the one that waits for its time (protocol.md 3.5). */
+  readonly announcing = new AnnounceWindow();
+  /** Subscription counts: the last one heard of, when one was sent, and the one that waits for its time (protocol.md 3.5). */
+  lastCount: SubscriptionCount | undefined = undefined;
   countSentAtMs = 0;
-  waitingCount: number | undefined = undefined;
+  waitingCount: SubscriptionCount | undefined = undefined;
+  /** Cache channels: when the application was last told of a miss. */
+  cacheMissToldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(app: App, name: ChannelName) {
     this.app = app;

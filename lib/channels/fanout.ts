@@ -3,6 +3,7 @@ import type { Channel, Entry, Pass } from './channel.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import type { Connection } from './connection.ts';
 import { DirtyChannels } from './dirty-channels.ts';
+import type { Frames } from './net-changes.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Writes in one go; then other work of the event loop has its turn. */
@@ -64,22 +65,31 @@ export class Fanout {
   /** Puts one message on the channel's pending list. Nobody subscribed: not even encoded. */
   publish(channel: Channel, text: string, exceptSocketId?: string, version = 0): void {
     if (channel.subscriptions.size === 0) return;
-    const frame = encodeTextFrame(text);
-    this.#encoded++;
-    channel.entries.push({ frame, exceptSocketId, version });
-    channel.pendingBytes += frame.length;
-    this.#pendingEntries++;
-    if (!channel.scheduled) this.#enlist(channel);
+    this.#add(channel, { frame: encodeTextFrame(text), exceptSocketId, version }, 1);
     if (channel.entries.length >= maxPendingEntries || channel.pendingBytes >= maxPendingBytes) {
       this.#hooks.onInline(channel, channel.entries.length);
       this.flushChannel(channel);
     }
   }
 
+  /**
+   * Puts the frames of an announcement on the pending list, as one entry. However large, it waits for the flush: there is
+   * one in each of the channel's windows.
+   */
+  publishFrames(channel: Channel, { bytes, count }: Frames, version: number): void {
+    if (channel.subscriptions.size === 0) return;
+    this.#add(channel, { frame: bytes, exceptSocketId: undefined, version }, count);
+  }
+
   /** Sends one message to one connection, behind everything that was published to it before. */
   reply(connection: Connection, text: string): void {
+    this.replyEncoded(connection, encodeTextFrame(text));
+  }
+
+  /** As `reply`, for frames that several connections are sent. */
+  replyEncoded(connection: Connection, frames: Buffer): void {
     this.catchUp(connection);
-    this.#write(connection, encodeTextFrame(text));
+    this.#write(connection, frames);
   }
 
   /** Sends the connection what is pending for it, in the order it was first published. */
@@ -98,6 +108,14 @@ export class Fanout {
     while (channel.entries.length > 0) {
       this.#flushSome(channel, Number.POSITIVE_INFINITY);
     }
+  }
+
+  #add(channel: Channel, entry: Entry, frames: number): void {
+    this.#encoded += frames;
+    channel.entries.push(entry);
+    channel.pendingBytes += entry.frame.length;
+    this.#pendingEntries++;
+    if (!channel.scheduled) this.#enlist(channel);
   }
 
   #enlist(channel: Channel): void {
@@ -129,8 +147,16 @@ export class Fanout {
   /** Goes on with the channel's pass, or begins one; answers how many subscribers it visited, at least 1. */
   #flushSome(channel: Channel, budget: number): number {
     if (channel.entries.length === 0) return 1;
-    channel.pass ??= beginPass(channel);
-    const pass = channel.pass;
+    const pass = (channel.pass ??= beginPass(channel));
+    if (pass.lowestVersion === Number.POSITIVE_INFINITY) return this.#visit(channel, pass, budget);
+    const startedMs = performance.now();
+    const visited = this.#visit(channel, pass, budget);
+    pass.costMs += performance.now() - startedMs;
+    if (channel.pass !== pass) channel.announcing.costMs += pass.costMs;
+    return visited;
+  }
+
+  #visit(channel: Channel, pass: Pass, budget: number): number {
     let visited = 0;
     while (visited < budget) {
       const next = pass.remaining.next();
@@ -221,5 +247,6 @@ function beginPass(channel: Channel): Pass {
     excluded,
     lowestVersion,
     remaining,
+    costMs: 0,
   };
 }

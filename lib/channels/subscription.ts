@@ -1,5 +1,4 @@
 import type { EventMessage } from '../bus/bus.ts';
-import type { MembershipAnnouncement } from '../membership/membership-store.ts';
 import type { Channel } from './channel.ts';
 import type { Connection } from './connection.ts';
 
@@ -10,22 +9,21 @@ export interface Subscription {
   readonly incarnation: number;
   /** Presence channels: who the connection is there. */
   readonly userId: string | undefined;
-  /** The channel's version that the subscriber was shown; announcements up to it are not for this one. */
+  /** The channel's version that the subscriber was shown, 0 for none; announcements up to it are not for this one. */
   readonly snapshotVersion: number;
   /** The channel's sequence number of the next entry this subscriber has not been sent. */
   cursor: number;
 }
 
 /**
- * A subscription whose answer is not there yet. What happens on the channel meanwhile is held, because nothing may
- * reach the client before its `subscription_succeeded` (protocol.md 2.3).
+ * A subscription whose answer is not there yet. Nothing may reach the client before its `subscription_succeeded`
+ * (protocol.md 2.3).
  */
 export interface JoiningSubscription {
   readonly connection: Connection;
   readonly channel: Channel;
   readonly incarnation: number;
   readonly userId: string | undefined;
-  readonly heldAnnouncements: MembershipAnnouncement[];
   /** Cache channels: events that came while the cached one was looked up; the oldest give way beyond the cap. */
   readonly heldEvents: EventMessage[];
 }

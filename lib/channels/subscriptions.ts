@@ -28,7 +28,6 @@ export class Subscriptions {
       channel,
       incarnation: ++connection.incarnations,
       userId,
-      heldAnnouncements: [],
       heldEvents: [],
     };
     channel.joining.add(joining);
@@ -41,7 +40,7 @@ export class Subscriptions {
     return joining.channel.joining.has(joining);
   }
 
-  /** From here on the connection gets what is published to the channel. */
+  /** From here on the connection gets what is published to the channel, and what is announced after `snapshotVersion`. */
   activate(joining: JoiningSubscription, snapshotVersion: number): Subscription {
     const { connection, channel, incarnation, userId } = joining;
     this.#forget(joining);
@@ -53,6 +52,7 @@ export class Subscriptions {
       snapshotVersion,
       cursor: channel.nextSequence,
     };
+    channel.announcing.shown(snapshotVersion);
     channel.subscriptions.add(subscription);
     connection.subscriptions.set(channel.name.name, subscription);
     this.#subscribed++;

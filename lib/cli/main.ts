@@ -5,6 +5,7 @@ import { errorText } from './error-text.ts';
 import { runServer, type StartServer, startRealServer } from './start.ts';
 import { summary } from './summary.ts';
 import type { Terminal } from './terminal.ts';
+import { addWebhookCommands } from './webhooks.ts';
 
 const exitCodes = { ok: 0, failed: 1, wrongUsage: 2 } as const;
 
@@ -31,6 +32,9 @@ export async function main(
     .command('schema')
     .description('print the JSON Schema of the configuration')
     .action(() => terminal.out(`${JSON.stringify(configJsonSchema(), null, 2)}\n`));
+  addWebhookCommands(program, terminal, () => {
+    exitCode = exitCodes.failed;
+  });
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

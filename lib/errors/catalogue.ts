@@ -1,16 +1,17 @@
+import type { ErrorKind } from './kinds.ts';
+
 /**
  * Every error that leaves the process, once: to a client as a frame, to a publisher as an HTTP body, to an operator as
  * a log line. `docs/errors.md` is compared with this table by a spec.
  *
- * - `kind` decides level and action: `client` is answered and counted; `overload` is refused with a way back;
- *   `transient` may be retried; `fatal` ends the process or the stage.
+ * - `kind` decides log level, metric and action (`errorKinds`).
  * - `closes`: the WebSocket close code when the error ends the connection (protocol.md 1.4). Never 43xx.
  * - `pusherCode`: the `code` inside `pusher:error` when the connection stays open; absent means null.
  * - `status`: the HTTP status, and the `status` of a `pusher:subscription_error`.
  * - `message`: what was wrong and what to do; `{name}` is filled from the error's details.
  */
 export interface ErrorEntry {
-  readonly kind: 'client' | 'overload' | 'transient' | 'fatal';
+  readonly kind: ErrorKind;
   readonly message: string;
   readonly status: number;
   readonly closes?: number;
@@ -64,7 +65,7 @@ export const catalogue = {
   },
   'connection.refused-by-stage': client(403, 'Connection refused: {reason}', { closes: 4009 }),
   'connection.draining': {
-    kind: 'transient',
+    kind: 'overload',
     status: 503,
     message: 'Server is restarting: reconnect now',
     closes: 4200,
@@ -209,21 +210,55 @@ export const catalogue = {
     message: 'Too many events are waiting: try again in a second',
   },
 
+  // The stream of lifecycle events: the body of the answer.
+  'lifecycle.gone': client(
+    410,
+    'What followed this position is not kept any more: take a snapshot again and go on from its position',
+  ),
+  'lifecycle.off': client(
+    409,
+    'Lifecycle events of app {appId} are not kept: configure a webhook endpoint for the app',
+  ),
+
   // Admin listener: the body of the answer.
   'admin.token': client(401, 'Send the header Authorization: Bearer with the value of admin.token'),
   'admin.loopback-only': client(
     403,
     'Only callers on this machine may see this: set admin.token to open it to others',
   ),
+  'admin.read-only': client(
+    403,
+    'Without a token this listener shows and changes nothing: set admin.token, and send it',
+  ),
+  'admin.unknown-parameter': client(400, 'Unknown parameter {parameter}: known here are {known}'),
+  'admin.no-endpoint': client(404, 'App {appId} has no webhook endpoint on this server'),
+  'admin.unknown-endpoint': client(404, 'App {appId} has no webhook endpoint {endpointId}: it has {known}'),
+  'admin.unknown-event': client(404, 'No event {id} of app {appId} is kept'),
 
   // Inside: seen by operators.
-  'stage.failed': { kind: 'transient', status: 500, message: 'Stage {stage} failed: the item was dropped' },
+  'stage.failed': {
+    kind: 'transient',
+    status: 500,
+    message: 'Stage {stage} failed: its item went no further',
+  },
   'stage.timeout': {
     kind: 'transient',
     status: 504,
-    message: 'Stage {stage} did not answer within {timeoutMs} ms: the item was dropped',
+    message: 'Stage {stage} did not answer within {timeoutMs} ms: its item went no further',
+  },
+  'webhook.changed': {
+    kind: 'transient',
+    status: 500,
+    message:
+      'Stage {stage} {mistake}: it may change and add payload fields, never name, channel, id, seq, prev_seq, epoch, nor the number and order of events',
   },
   'stage.invalid': { kind: 'fatal', status: 500, message: 'Stage {stage} cannot be used: {problem}' },
+  'outbox.spool-unreadable': {
+    kind: 'fatal',
+    status: 500,
+    message:
+      'The file in webhooks.spoolFile cannot be used: line {line}: {problem}. Mend it, or move it away and give up the undelivered webhooks in it',
+  },
   internal: { kind: 'transient', status: 500, message: 'Internal error: try again' },
   'config.invalid': { kind: 'fatal', status: 500, message: '{problems}' },
 } as const satisfies Record<string, ErrorEntry>;

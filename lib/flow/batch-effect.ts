@@ -1,74 +1,236 @@
-import { finalize, merge, mergeMap, Observable, type OperatorFunction, Subject, tap } from 'rxjs';
-import { type Batch, batchBy } from './batch-by.ts';
-import { BoundedSubject } from './bounded-subject.ts';
-import type { Clock } from './clock.ts';
-import { isolate } from './isolate.ts';
+import { merge, Observable, type OperatorFunction, Subject, Subscription, take, tap, timer } from 'rxjs';
+import type { Subscriber } from 'rxjs';
+import { type Clock, systemClock } from './clock.ts';
+import { FailureGate } from './failure-gate.ts';
+import { type Batch, type BatchShape, FairBatches } from './fair-batches.ts';
+import { toStream, type Work } from './isolate.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
+/** Why an item is worked on alone, at once: the queue is full, skipped because it was full too often, or not used. */
+export type InlineReason = 'queue-full' | 'breaker-open' | 'inline';
+
 export interface BatchEffectLimits<In> {
-  readonly batch: {
-    readonly maxSize: number;
-    readonly maxWaitMs: number;
-    readonly by?: (item: In) => unknown;
-  };
+  /** `inline`: no queue, each item is worked on alone, at once. */
+  readonly mode: 'batched' | 'inline';
+  readonly batch: BatchShape<In>;
   /** Batches in work at once. */
   readonly concurrency: number;
-  /** Items accepted and not yet done. */
+  /** Items accepted and not yet done, those that wait to be tried again included. */
   readonly capacity: number;
-  /** The longest one batch may take, in milliseconds. */
+  /** Items in a row that find the queue full and open its breaker, and how long the queue is skipped then. */
+  readonly breaker: { readonly refusals: number; readonly resetMs: number };
+  /** How long a batch may hold its slot, in milliseconds. Its answer is waited for beyond that. */
   readonly timeoutMs: number;
-  readonly clock?: Clock;
-  readonly onError: (error: unknown, batch: Batch<In>) => void;
-  /** Told of each item that found the queue full and went through alone, at once. */
-  readonly onInline: (item: In) => void;
-  /** Handed the queue when the stream starts, for gauges. */
-  readonly onQueue?: (queue: { readonly depth: number; readonly oldestAgeMs: number }) => void;
+  /** The pauses after each failure before a batch is tried again; the last one repeats. None holds a slot. */
+  readonly retryPausesMs: Batch<number>;
+  readonly reports: BatchReports;
 }
+
+/** What is told of the work besides its results. */
+export interface BatchReports {
+  readonly onInline: (reason: InlineReason, queued: number) => void;
+  readonly onBreakerOpened: (queued: number) => void;
+  readonly onBreakerClosed: () => void;
+  readonly onRetry: (error: unknown, items: number, attempt: number, pauseMs: number) => void;
+  readonly onLate: (items: number, timeoutMs: number) => void;
+}
+
+/** For gauges. */
+export interface BatchQueue {
+  /** Items that count against the capacity. */
+  readonly depth: number;
+  /** How long the oldest item that is not done has been here, in milliseconds; 0 when there is none. */
+  readonly oldestAgeMs: number;
+  readonly isBreakerOpen: boolean;
+}
+
+export interface BatchEffectOptions {
+  readonly clock?: Clock;
+  /** Handed the queue when the stream starts. */
+  readonly onQueue?: (queue: BatchQueue) => void;
+}
+
+type Run<In, Out> = (batch: Batch<In>) => MaybePromise<Out> | Observable<Out>;
 
 /**
  * Work on batches with a bounded queue before it whose overflow policy is `inline`: an item that finds the queue full is
- * worked on alone, at once, by the same function. One semantics, two schedules, and nothing is ever refused.
+ * worked on alone, at once, by the same function. One semantics, two schedules; nothing is refused and nothing is lost: a
+ * batch that fails is tried again, one that is late is waited for.
+ *
+ * A breaker spares a queue that stays full: it is skipped for a while, then one item tries it again.
  */
 export function batchEffect<In, Out>(
-  run: (batch: Batch<In>) => MaybePromise<Out> | Observable<Out>,
+  run: Run<In, Out>,
   limits: BatchEffectLimits<In>,
+  options: BatchEffectOptions = {},
 ): OperatorFunction<In, Out> {
   return (source$) =>
     new Observable<Out>((subscriber) => {
-      const queue = new BoundedSubject<In>({
-        capacity: limits.capacity,
-        policy: 'reject',
-        maxInWork: (limits.concurrency + 1) * limits.batch.maxSize,
-        ...(limits.clock === undefined ? {} : { clock: limits.clock }),
-      });
-      const inline$ = new Subject<Batch<In>>();
-      limits.onQueue?.(queue);
-      const work = (batch: Batch<In>): Observable<Out> =>
-        isolate(() => run(batch), {
-          timeoutMs: limits.timeoutMs,
-          onError: (error) => limits.onError(error, batch),
-        });
-      const accept = (item: In): void => {
-        if (queue.offer(item)) return;
-        limits.onInline(item);
-        inline$.next([item]);
-      };
-      const batches$ = queue.pipe(
-        batchBy(limits.batch),
-        mergeMap(
-          (batch) => work(batch).pipe(finalize(() => queue.release(batch.length))),
-          limits.concurrency,
-        ),
-      );
-      subscriber.add(merge(batches$, inline$.pipe(mergeMap(work))).subscribe(subscriber));
+      const work = new BatchWork(run, limits, options.clock ?? systemClock, subscriber);
+      options.onQueue?.(work);
+      subscriber.add(() => work.close());
       subscriber.add(
-        source$.pipe(tap(accept)).subscribe({
+        source$.pipe(tap((item) => work.accept(item))).subscribe({
           error: (error: unknown) => subscriber.error(error),
-          complete: () => {
-            inline$.complete();
-            queue.complete();
-          },
+          complete: () => work.complete(),
         }),
       );
     });
+}
+
+interface Held<In> {
+  readonly item: In;
+  readonly sinceMs: number;
+  /** Counts against the capacity. */
+  isQueued: boolean;
+  failures: number;
+}
+
+class BatchWork<In, Out> implements BatchQueue {
+  readonly #run: Run<In, Out>;
+  readonly #limits: BatchEffectLimits<In>;
+  readonly #clock: Clock;
+  readonly #subscriber: Subscriber<Out>;
+  readonly #gate: FailureGate;
+  readonly #batches: FairBatches<Held<In>>;
+  /** What is not done, in the order it came. */
+  readonly #held = new Set<Held<In>>();
+  readonly #underWay = new Subscription();
+  /** The source has ended: what pauses before its next attempt has it now. */
+  readonly #ending$ = new Subject<void>();
+  #queued = 0;
+  #isEnding = false;
+
+  constructor(run: Run<In, Out>, limits: BatchEffectLimits<In>, clock: Clock, subscriber: Subscriber<Out>) {
+    this.#run = run;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#subscriber = subscriber;
+    const { batch, breaker, concurrency } = limits;
+    this.#gate = new FailureGate({ threshold: breaker.refusals, resetMs: breaker.resetMs, clock });
+    this.#batches = new FairBatches(shapeOfHeld(batch), concurrency);
+    this.#underWay.add(this.#batches.batches$.subscribe((held) => this.#begin(held, true)));
+  }
+
+  get depth(): number {
+    return this.#queued;
+  }
+
+  get oldestAgeMs(): number {
+    const [oldest] = this.#held;
+    return oldest === undefined ? 0 : this.#clock.now() - oldest.sinceMs;
+  }
+
+  get isBreakerOpen(): boolean {
+    return this.#gate.isOpen;
+  }
+
+  accept(item: In): void {
+    const inline = this.#reasonToSkipQueue();
+    const held = { item, sinceMs: this.#clock.now(), isQueued: false, failures: 0 };
+    this.#held.add(held);
+    if (inline === undefined) {
+      this.#count(held);
+      this.#batches.push(held);
+    } else {
+      this.#limits.reports.onInline(inline, this.#queued);
+      this.#begin([held], false);
+    }
+  }
+
+  complete(): void {
+    this.#isEnding = true;
+    this.#batches.complete();
+    this.#ending$.next();
+    this.#completeIfDone();
+  }
+
+  close(): void {
+    this.#batches.close();
+    this.#underWay.unsubscribe();
+  }
+
+  #reasonToSkipQueue(): InlineReason | undefined {
+    const { mode, capacity, reports } = this.#limits;
+    if (mode === 'inline') return 'inline';
+    if (!this.#gate.admits()) return 'breaker-open';
+    if (this.#queued >= capacity) {
+      if (this.#gate.failed()) reports.onBreakerOpened(this.#queued);
+      return 'queue-full';
+    }
+    if (this.#gate.succeeded()) reports.onBreakerClosed();
+    return undefined;
+  }
+
+  #begin(batch: Batch<Held<In>>, holdsSlot: boolean): void {
+    const slot = new Subscription(holdsSlot ? () => this.#batches.free() : undefined);
+    const late = new Subscription();
+    const end = (): void => {
+      late.unsubscribe();
+      slot.unsubscribe();
+      this.#completeIfDone();
+    };
+    const work: Work<Out> = () => this.#run(itemsOf(batch));
+    const answer = toStream(work).subscribe({
+      next: (out) => this.#subscriber.next(out),
+      error: (error: unknown) => {
+        this.#tryLater(error, batch);
+        end();
+      },
+      complete: () => {
+        this.#release(batch);
+        end();
+      },
+    });
+    if (answer.closed) return;
+    late.add(timer(this.#limits.timeoutMs).subscribe(() => this.#giveUpSlot(batch, slot)));
+    this.#underWay.add(late);
+    this.#underWay.add(answer);
+  }
+
+  /** The answer may come yet, and is waited for: who asks a second time may be heard twice. */
+  #giveUpSlot(batch: Batch<Held<In>>, slot: Subscription): void {
+    this.#limits.reports.onLate(batch.length, this.#limits.timeoutMs);
+    slot.unsubscribe();
+  }
+
+  #tryLater(error: unknown, batch: Batch<Held<In>>): void {
+    for (const held of batch) this.#count(held);
+    const { retryPausesMs, reports } = this.#limits;
+    const failures = ++batch[0].failures;
+    const pauseMs = retryPausesMs[Math.min(failures, retryPausesMs.length) - 1] ?? retryPausesMs[0];
+    reports.onRetry(error, batch.length, failures, pauseMs);
+    const pause$ = merge(timer(pauseMs), this.#ending$).pipe(take(1));
+    this.#underWay.add(pause$.subscribe(() => this.#batches.again(batch)));
+  }
+
+  #count(held: Held<In>): void {
+    if (held.isQueued) return;
+    held.isQueued = true;
+    this.#queued++;
+  }
+
+  #release(batch: Batch<Held<In>>): void {
+    for (const held of batch) {
+      this.#held.delete(held);
+      if (held.isQueued) this.#queued--;
+    }
+  }
+
+  #completeIfDone(): void {
+    if (this.#isEnding && this.#held.size === 0) this.#subscriber.complete();
+  }
+}
+
+function shapeOfHeld<In>({ maxSize, maxWaitMs, by, isUrgent }: BatchShape<In>): BatchShape<Held<In>> {
+  return {
+    maxSize,
+    maxWaitMs,
+    ...(by === undefined ? {} : { by: ({ item }: Held<In>) => by(item) }),
+    ...(isUrgent === undefined ? {} : { isUrgent: ({ item }: Held<In>) => isUrgent(item) }),
+  };
+}
+
+function itemsOf<In>([first, ...rest]: Batch<Held<In>>): Batch<In> {
+  return [first.item, ...rest.map(({ item }) => item)];
 }

@@ -28,7 +28,7 @@ export interface IsolationLimits {
  */
 export function isolate<T>(work: Work<T>, limits: IsolationLimits): Observable<T> {
   const late = () => throwError(() => new WorkTimeout(limits.timeoutMs));
-  return defer(() => toStream(work())).pipe(
+  return toStream(work).pipe(
     timeout({ each: limits.timeoutMs, with: late }),
     catchError((error: unknown) => {
       limits.onError(error);
@@ -37,7 +37,11 @@ export function isolate<T>(work: Work<T>, limits: IsolationLimits): Observable<T
   );
 }
 
-function toStream<T>(result: MaybePromise<T> | Observable<T>): Observable<T> {
-  if (isObservable(result)) return result;
-  return isPromise(result) ? from(result) : of(result);
+/** The work as a stream that begins it when it is subscribed to; what the work throws is the stream's error. */
+export function toStream<T>(work: Work<T>): Observable<T> {
+  return defer(() => {
+    const result = work();
+    if (isObservable(result)) return result;
+    return isPromise(result) ? from(result) : of(result);
+  });
 }

@@ -15,7 +15,7 @@ export interface ApiRequest {
   readonly respond: (status: number, body: string) => void;
 }
 
-export type ApiServices = Pick<Services, 'bus' | 'cachedEvents' | 'membership'> & {
+export type ApiServices = Pick<Services, 'bus' | 'cachedEvents' | 'membership' | 'outbox'> & {
   /** Publishes on their way to the publish pipeline. */
   readonly publishes: Pick<Subject<PublishReceived>, 'next'>;
 };

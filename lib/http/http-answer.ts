@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { errorKinds } from '../errors/kinds.ts';
 import type { SpillwayError } from '../errors/spillway-error.ts';
 
 /** Sends a JSON answer, once: whatever comes after it, or after the caller has gone, is ignored. */
@@ -15,7 +16,6 @@ export function answerJson(response: ServerResponse, status: number, body: strin
 export function answerError(response: ServerResponse, error: SpillwayError): void {
   if (response.headersSent || response.destroyed) return;
   if (!response.req.complete) response.setHeader('Connection', 'close');
-  if (error.entry.kind === 'overload' || error.entry.kind === 'transient')
-    response.setHeader('Retry-After', '1');
+  if (errorKinds[error.entry.kind].mayRetry) response.setHeader('Retry-After', '1');
   answerJson(response, error.entry.status, JSON.stringify({ error: error.message, code: error.code }));
 }

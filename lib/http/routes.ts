@@ -1,5 +1,7 @@
 import { SpillwayError } from '../errors/spillway-error.ts';
 import type { Endpoint } from './api-request.ts';
+import { lifecycleAfter } from './lifecycle-after.ts';
+import { lifecycleSnapshot } from './lifecycle-snapshot.ts';
 import { listChannels } from './list-channels.ts';
 import { listUsers } from './list-users.ts';
 import { publishBatch, publishEvents } from './publish-events.ts';
@@ -17,6 +19,8 @@ const routes: readonly {
   { method: 'GET', path: ['channels'], endpoint: listChannels },
   { method: 'GET', path: ['channels', '*'], endpoint: showChannel },
   { method: 'GET', path: ['channels', '*', 'users'], endpoint: listUsers },
+  { method: 'GET', path: ['lifecycle'], endpoint: lifecycleAfter },
+  { method: 'GET', path: ['lifecycle', 'snapshot'], endpoint: lifecycleSnapshot },
   { method: 'POST', path: ['users', '*', 'terminate_connections'], endpoint: terminateConnections },
 ];
 

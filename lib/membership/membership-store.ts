@@ -38,10 +38,8 @@ export type MembershipChange = Join | Leave;
 export type ChangeResult =
   | {
       readonly kind: 'joined';
-      /** The channel's version that this join made. */
+      /** The channel's version with this join in it. */
       readonly version: number;
-      /** Presence channels: all members at that version, the joiner among them. */
-      readonly members: readonly Member[];
       readonly occupied: boolean;
     }
   | { readonly kind: 'full' }
@@ -49,7 +47,11 @@ export type ChangeResult =
   /** The leave named an incarnation that is not there: nothing changed. */
   | { readonly kind: 'ignored' };
 
-/** What a channel's subscribers are told when its membership changed. One announcement for each version. */
+/**
+ * What a channel's subscribers are told when its membership changed. Each call of `apply` that changes a channel makes one
+ * version of it and one announcement, however many changes it carries: a user who came and went within the call is not in
+ * it, one who went and came back is in both lists. Removals come before additions.
+ */
 export interface MembershipAnnouncement {
   readonly appId: string;
   readonly channel: string;
@@ -58,6 +60,12 @@ export interface MembershipAnnouncement {
   readonly added: readonly Member[];
   /** Only for changes that are `counted`. */
   readonly subscriptionCount?: number;
+}
+
+/** All members of a presence channel at one version. */
+export interface MembershipSnapshot {
+  readonly version: number;
+  readonly members: readonly Member[];
 }
 
 export interface ChannelSummary {
@@ -71,14 +79,17 @@ export interface ChannelSummary {
  * Who is subscribed to what, for all nodes of this deployment.
  *
  * - Changes of one channel take effect in the order of the calls, whenever their answers come.
- * - A change that alters members or a counted number raises the channel's `version` and announces it once, in version
+ * - A call that alters a channel's members or its counted number raises its `version` and announces it once, in version
  *   order, to every node with subscribers: over the bus, in the same step that changed the state.
+ * - The same step records what changed for those outside (`LifecycleRecorder`): no change without its event.
  * - Answers may be promises. After one, a caller checks again that its connection is open.
  * - `apply` does not fail for want of a backend: an implementation that cannot reach it keeps the changes and answers
  *   from what this node knows.
  */
 export interface MembershipStore {
   apply(changes: readonly MembershipChange[]): MaybePromise<readonly ChangeResult[]>;
+  /** Of a presence channel; empty at version 0 when nobody is there. */
+  snapshot(appId: string, channel: string): MaybePromise<MembershipSnapshot>;
   /** Occupied channels of the app whose name starts with `prefix`. */
   channels(appId: string, prefix: string): MaybePromise<readonly ChannelSummary[]>;
   /** Undefined when nobody is subscribed. */

@@ -1,3 +1,4 @@
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type {
   ChangeResult,
   ChannelSummary,
@@ -6,8 +7,10 @@ import type {
   Member,
   MembershipAnnouncement,
   MembershipChange,
+  MembershipSnapshot,
   MembershipStore,
 } from './membership-store.ts';
+import { TouchedChannels } from './touched-channels.ts';
 
 interface Subscriber {
   readonly incarnation: number;
@@ -19,26 +22,49 @@ interface PresentUser {
   connections: number;
 }
 
+/** A channel with subscribers. */
 interface ChannelState {
   version: number;
   readonly subscribers: Map<string, Subscriber>;
   readonly users: Map<string, PresentUser>;
 }
 
-/** Membership of one process. Every method is synchronous: state, version and announcement change in one step. */
+/**
+ * Membership of one process. Every method is synchronous: state, version, announcement and lifecycle events change in one
+ * step.
+ */
 export class MemoryMembershipStore implements MembershipStore {
   readonly #apps = new Map<string, Map<string, ChannelState>>();
   readonly #announce: (announcement: MembershipAnnouncement) => void;
+  readonly #lifecycle: LifecycleRecorder;
   /** New channels start above every version a vacated one had: a late announcement never looks new. */
   #versionFloor = 0;
+  readonly #toAnnounce: MembershipAnnouncement[] = [];
+  #isAnnouncing = false;
 
-  /** @param announce Takes each announcement to the subscribers: the bus. */
-  constructor(announce: (announcement: MembershipAnnouncement) => void) {
+  /**
+   * @param announce Takes each announcement to the subscribers: the bus.
+   * @param lifecycle Takes what changed to those outside: the outbox.
+   */
+  constructor(announce: (announcement: MembershipAnnouncement) => void, lifecycle: LifecycleRecorder) {
     this.#announce = announce;
+    this.#lifecycle = lifecycle;
   }
 
   apply(changes: readonly MembershipChange[]): readonly ChangeResult[] {
-    return changes.map((change) => (change.kind === 'join' ? this.#join(change) : this.#leave(change)));
+    const touched = new TouchedChannels();
+    const results = changes.map((change) =>
+      change.kind === 'join' ? this.#join(change, touched) : this.#leave(change, touched),
+    );
+    this.#announceInOrder(touched.announcements());
+    for (const { appId, channel, count } of touched.counts()) this.#lifecycle.counted(appId, channel, count);
+    return results;
+  }
+
+  snapshot(appId: string, channel: string): MembershipSnapshot {
+    const state = this.#apps.get(appId)?.get(channel);
+    if (state === undefined) return { version: 0, members: [] };
+    return { version: state.version, members: Array.from(state.users.values(), (user) => user.member) };
   }
 
   channels(appId: string, prefix: string): readonly ChannelSummary[] {
@@ -58,55 +84,70 @@ export class MemoryMembershipStore implements MembershipStore {
     return [...(this.#apps.get(appId)?.get(channel)?.users.keys() ?? [])];
   }
 
-  #join(join: Join): ChangeResult {
-    const state = this.#stateOf(join.appId, join.channel);
+  /** Who is told something can end a connection, and so be the cause of the next change: that one is announced behind this. */
+  #announceInOrder(announcements: readonly MembershipAnnouncement[]): void {
+    this.#toAnnounce.push(...announcements);
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
+    try {
+      for (let next = this.#toAnnounce.shift(); next !== undefined; next = this.#toAnnounce.shift()) {
+        this.#announce(next);
+      }
+    } finally {
+      this.#isAnnouncing = false;
+    }
+  }
+
+  #join(join: Join, touched: TouchedChannels): ChangeResult {
+    const { appId, channel, member } = join;
+    const state = this.#stateOf(appId, channel);
     const previous = state.subscribers.get(join.socketId);
     if (isFull(state, join, previous)) return { kind: 'full' };
 
     const occupied = state.subscribers.size === 0;
-    const removed = previous === undefined ? undefined : dropUser(state, previous.userId);
-    state.subscribers.set(join.socketId, { incarnation: join.incarnation, userId: join.member?.userId });
-    const added = join.member === undefined ? undefined : addUser(state, join.member);
-    const countChanged = join.counted && previous === undefined;
-    this.#publish(join, state, countChanged, removed, added);
-    return { kind: 'joined', version: state.version, members: membersOf(state), occupied };
+    if (occupied) this.#lifecycle.occupied(appId, channel);
+    if (previous !== undefined) this.#drop(join, state, previous.userId, touched);
+    state.subscribers.set(join.socketId, { incarnation: join.incarnation, userId: member?.userId });
+    if (member !== undefined && isFirstConnection(state, member)) {
+      touched.of(join, state).added(member);
+      this.#lifecycle.memberAdded(appId, channel, member.userId);
+    }
+    if (join.counted && previous === undefined) touched.of(join, state).counted();
+    return { kind: 'joined', version: state.version, occupied };
   }
 
-  #leave(leave: Leave): ChangeResult {
-    const channels = this.#apps.get(leave.appId);
-    const state = channels?.get(leave.channel);
+  #leave(leave: Leave, touched: TouchedChannels): ChangeResult {
+    const { appId, channel } = leave;
+    const channels = this.#apps.get(appId);
+    const state = channels?.get(channel);
     const subscriber = state?.subscribers.get(leave.socketId);
     if (state === undefined || subscriber?.incarnation !== leave.incarnation) return { kind: 'ignored' };
 
     state.subscribers.delete(leave.socketId);
-    const removed = dropUser(state, subscriber.userId);
-    this.#publish(leave, state, leave.counted, removed, undefined);
+    this.#drop(leave, state, subscriber.userId, touched);
+    if (leave.counted) touched.of(leave, state).counted();
     const vacated = state.subscribers.size === 0;
     if (vacated) {
+      this.#lifecycle.vacated(appId, channel);
       this.#versionFloor = Math.max(this.#versionFloor, state.version);
-      channels?.delete(leave.channel);
-      if (channels?.size === 0) this.#apps.delete(leave.appId);
+      channels?.delete(channel);
+      if (channels?.size === 0) this.#apps.delete(appId);
     }
     return { kind: 'left', vacated };
   }
 
-  #publish(
+  /** Takes one connection of the user away, and the user with the last. */
+  #drop(
     change: MembershipChange,
     state: ChannelState,
-    countChanged: boolean,
-    removed: string | undefined,
-    added: Member | undefined,
+    userId: string | undefined,
+    touched: TouchedChannels,
   ): void {
-    if (removed === undefined && added === undefined && !countChanged) return;
-    state.version++;
-    this.#announce({
-      appId: change.appId,
-      channel: change.channel,
-      version: state.version,
-      removed: removed === undefined ? [] : [removed],
-      added: added === undefined ? [] : [added],
-      ...(countChanged ? { subscriptionCount: state.subscribers.size } : {}),
-    });
+    const present = userId === undefined ? undefined : state.users.get(userId);
+    if (userId === undefined || present === undefined || --present.connections > 0) return;
+    state.users.delete(userId);
+    touched.of(change, state).removed(userId);
+    this.#lifecycle.memberRemoved(change.appId, change.channel, userId);
   }
 
   #stateOf(appId: string, channel: string): ChannelState {
@@ -130,28 +171,12 @@ function isFull(state: ChannelState, join: Join, previous: Subscriber | undefine
   return state.users.size - (leaving?.connections === 1 ? 1 : 0) >= join.maxMembers;
 }
 
-/** Answers the member when this is the user's first connection. Later ones keep the first one's user_info. */
-function addUser(state: ChannelState, member: Member): Member | undefined {
+/** Counts the connection. Later ones keep the first one's user_info. */
+function isFirstConnection(state: ChannelState, member: Member): boolean {
   const present = state.users.get(member.userId);
-  if (present !== undefined) {
-    present.connections++;
-    return undefined;
-  }
-  state.users.set(member.userId, { member, connections: 1 });
-  return member;
-}
-
-/** Answers the user's id when this was the user's last connection. */
-function dropUser(state: ChannelState, userId: string | undefined): string | undefined {
-  if (userId === undefined) return undefined;
-  const present = state.users.get(userId);
-  if (present === undefined || --present.connections > 0) return undefined;
-  state.users.delete(userId);
-  return userId;
-}
-
-function membersOf(state: ChannelState): readonly Member[] {
-  return Array.from(state.users.values(), (user) => user.member);
+  if (present === undefined) state.users.set(member.userId, { member, connections: 1 });
+  else present.connections++;
+  return present === undefined;
 }
 
 function summaryOf(channel: string, state: ChannelState): ChannelSummary {

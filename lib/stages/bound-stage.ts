@@ -1,3 +1,4 @@
+import { errorKinds } from '../errors/kinds.ts';
 import { SpillwayError } from '../errors/spillway-error.ts';
 import type { FailureGate } from '../flow/failure-gate.ts';
 import type { StageContext, StageForm } from './stage.ts';
@@ -21,6 +22,8 @@ export class StageStats {
   /** Items in the stage's queue and the age of the oldest; 0 for stages without one. */
   depth: () => number = () => 0;
   oldestAgeMs: () => number = () => 0;
+  /** Whether a breaker passes the stage or its queue over; false for stages without one. */
+  isBreakerOpen: () => boolean = () => false;
 
   constructor(pipeline: string, stage: string) {
     this.pipeline = pipeline;
@@ -50,9 +53,9 @@ export function noteSuccess(stage: BoundStage, exits: GateExits): void {
   if (stage.gate?.succeeded() === true) exits.onRecovered(stage);
 }
 
-/** Counts the failure of so many items. What a client did wrong does not trip the stage that says so. */
-export function noteFailure(stage: BoundStage, error: unknown, exits: GateExits, items = 1): void {
-  stage.stats.failed += items;
-  const isOwnFault = !(error instanceof SpillwayError) || error.entry.kind !== 'client';
+/** Counts a failure. What a client did wrong does not trip the stage that says so. */
+export function noteFailure(stage: BoundStage, error: unknown, exits: GateExits): void {
+  stage.stats.failed++;
+  const isOwnFault = !(error instanceof SpillwayError) || errorKinds[error.entry.kind].trips;
   if (isOwnFault && stage.gate?.failed() === true) exits.onTripped(stage);
 }

@@ -135,7 +135,10 @@ export type Departed =
 export interface Departure {
   readonly departed: Departed;
   readonly leaves: readonly PendingLeave[];
-  readonly userId: string | undefined;
+  /** Who is to be signed out; undefined once it was heard, or when nobody is. */
+  userId: string | undefined;
+  /** The app's quota still counts the connection. */
+  holdsQuota: boolean;
 }
 export interface ConnectionSettled {
   readonly connection: Connection;
@@ -145,3 +148,7 @@ export interface ConnectionSettled {
   readonly subscriptions: number;
   readonly durationMs: number;
 }
+
+// webhook and delivery
+
+export type { DueBatch, LaneTurn } from '../webhooks/turn.ts';

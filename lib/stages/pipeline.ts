@@ -1,7 +1,7 @@
 import type { SpillwayError } from '../errors/spillway-error.ts';
 import type { Transport } from '../channels/connection.ts';
 import type { ServiceName } from './services.ts';
-import type { SlotName, Slots } from './slots.ts';
+import type { SlotItems, SlotName } from './slots.ts';
 import type { ContextWith, Stage } from './stage.ts';
 
 /** The services that are lanes, each with the key it orders by. */
@@ -60,7 +60,7 @@ export class PipelineBuilder<
 
   /** A place where stages of users stand, in the order they are configured. Empty, it costs nothing. */
   slot<S extends SlotName>(
-    slot: Slots[S] extends Current ? (Current extends Slots[S] ? S : never) : never,
+    slot: SlotItems[S] extends Current ? (Current extends SlotItems[S] ? S : never) : never,
   ): PipelineBuilder<Subject, In, Current, N, Keyed> {
     return this.#with({ kind: 'slot', slot });
   }

@@ -1,4 +1,5 @@
 import { defer, filter, type Observable, type OperatorFunction, tap } from 'rxjs';
+import { errorKinds } from '../errors/kinds.ts';
 import { SpillwayError, toSpillwayError } from '../errors/spillway-error.ts';
 import { FailureGate } from '../flow/failure-gate.ts';
 import { WorkTimeout } from '../flow/isolate.ts';
@@ -10,8 +11,9 @@ import type { SlotStage } from './define-stage.ts';
 import type { Pipeline, Step } from './pipeline.ts';
 import { compileSegment, type Segment, type SegmentExits } from './segment.ts';
 import type { ServiceName, Services } from './services.ts';
-import { keyOfSlot, type SlotName } from './slots.ts';
-import { DROP, type Stage, type StageContext } from './stage.ts';
+import { keyOfSlot, type SlotName, viewOfSlot } from './slots.ts';
+import { throughView } from './slot-view.ts';
+import { DROP, type Stage, type StageContext, type StageForm } from './stage.ts';
 import { createContext } from './stage-context.ts';
 import { compileStream, isStream, type StreamExits } from './stream-stage.ts';
 
@@ -118,17 +120,24 @@ function bindStage(
 ): BoundStage {
   const isUsers = slot !== undefined;
   const stats = new StageStats(pipeline, stage.name);
+  const gate = isUsers
+    ? new FailureGate({ threshold: tripAfter, resetMs: tripResetMs, clock: services.clock })
+    : undefined;
+  if (gate !== undefined) stats.isBreakerOpen = () => gate.isOpen;
   return {
     name: stage.name,
-    form: stage.form,
+    form: slot === undefined ? stage.form : formIn(slot, stage),
     context: contextFor(stage.needs, stats, services, options.signal),
     stats,
-    gate: isUsers
-      ? new FailureGate({ threshold: tripAfter, resetMs: tripResetMs, clock: services.clock })
-      : undefined,
+    gate,
     timeoutMs: isUsers ? userStageTimeoutMs : undefined,
     keyOf: isUsers ? (keyOfSlot[slot] as (item: unknown) => unknown) : undefined,
   };
+}
+
+/** Where stages are shown a part of what flows, a form on that part is made one on the whole. */
+function formIn(slot: SlotName, { form, name }: Pick<SlotStage, 'form' | 'name'>): StageForm {
+  return slot in viewOfSlot ? throughView(form, name, viewOfSlot[slot as keyof typeof viewOfSlot]) : form;
 }
 
 function contextFor(
@@ -181,7 +190,7 @@ function createExits<In, N extends ServiceName>(pipeline: Pipeline<In, N>, servi
   const answer = exit.answer as (error: SpillwayError, item: unknown, context: unknown) => void;
 
   const report = (error: SpillwayError, stage: BoundStage): void => {
-    if (error.entry.kind === 'client' || error.entry.kind === 'overload') return;
+    if (!errorKinds[error.entry.kind].isStageFailure) return;
     telemetry.emit('stage.failed', {
       stage: stage.name,
       pipeline: pipeline.name,
@@ -206,10 +215,6 @@ function createExits<In, N extends ServiceName>(pipeline: Pipeline<In, N>, servi
       refuse(new SpillwayError('stage.failed', { stage: stage.name }), item, stage),
     onOverflow: (item, stage, policy) => {
       stage.stats.overflowed++;
-      if (policy === 'inline') {
-        telemetry.emit('cleanup.fallback', { reason: 'queue-full', queued: stage.stats.depth() });
-        return;
-      }
       telemetry.emit('stage.overflow', { stage: stage.name, policy, dropped: 1 });
       if (policy === 'reject') refuse(new SpillwayError('http.overloaded'), item, stage);
     },

@@ -14,11 +14,16 @@ import type { Watchlists } from '../channels/watchlists.ts';
 import type { Clock } from '../flow/clock.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { MembershipStore } from '../membership/membership-store.ts';
+import type { Outbox } from '../outbox/outbox.ts';
 import type { ConnectionQuota } from '../quota/connection-quota.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { SignedInUsers } from '../users/signed-in-users.ts';
+import type { WebhookEndpoints } from '../webhooks/endpoints.ts';
+import type { PostWebhook } from '../webhooks/post.ts';
+import type { WebhookSchedule } from '../webhooks/schedule.ts';
 import type { Disconnect } from './disconnect/disconnect.ts';
 import type { Departed } from './events.ts';
+import type { Welcomes } from './message/welcomes.ts';
 
 /** Whether this node takes new work. */
 export interface NodeState {
@@ -38,6 +43,7 @@ export interface Services {
   readonly subscriptions: Subscriptions;
   readonly fanout: Fanout;
   readonly announcer: Announcer;
+  readonly welcomes: Welcomes;
   readonly signedIn: UserConnections;
   readonly watchlists: Watchlists;
 
@@ -46,6 +52,12 @@ export interface Services {
   readonly cachedEvents: CachedEvents;
   readonly users: SignedInUsers;
   readonly quota: ConnectionQuota;
+  readonly outbox: Outbox;
+
+  readonly endpoints: WebhookEndpoints;
+  readonly schedule: WebhookSchedule;
+  /** Posts to an endpoint. */
+  readonly post: PostWebhook;
 
   /** Order among the frames of one connection, its opening included. */
   readonly connectionLanes: Lanes<Transport>;

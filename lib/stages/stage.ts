@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
-import type { Batch } from '../flow/batch-by.ts';
+import type { BatchEffectLimits } from '../flow/batch-effect.ts';
 import type { Clock } from '../flow/clock.ts';
+import type { Batch } from '../flow/fair-batches.ts';
 import type { MaybePromise } from '../flow/maybe-promise.ts';
 import type { ServiceName, Services } from './services.ts';
 
@@ -54,16 +55,9 @@ export interface EffectStageLimits {
   readonly queue: QueueLimits;
 }
 
-export interface BatchStageLimits<In> {
-  readonly batch: {
-    readonly maxSize: number;
-    readonly maxWaitMs: number;
-    readonly by?: (item: In) => unknown;
-  };
-  readonly concurrency: number;
-  readonly timeoutMs: number;
+export interface BatchStageLimits<In> extends Omit<BatchEffectLimits<In>, 'capacity' | 'breaker'> {
   /** An item that finds the queue full is worked on alone, at once. */
-  readonly queue: { readonly capacity: number; readonly overflow: 'inline' };
+  readonly queue: Pick<BatchEffectLimits<In>, 'capacity' | 'breaker'> & { readonly overflow: 'inline' };
 }
 
 export interface StreamStageLimits {

@@ -1,10 +1,10 @@
 import { EMPTY, isObservable, map, type Observable, type OperatorFunction, tap } from 'rxjs';
-import { batchEffect } from '../flow/batch-effect.ts';
+import { batchEffect, type BatchReports } from '../flow/batch-effect.ts';
 import { behindDoor } from '../flow/behind-door.ts';
 import { effect } from '../flow/effect.ts';
 import { andThen } from '../flow/maybe-promise.ts';
 import { SpillwayError } from '../errors/spillway-error.ts';
-import { type BoundStage, type GateExits, noteFailure, noteSuccess } from './bound-stage.ts';
+import { type BoundStage, type GateExits, noteFailure, noteSuccess, type StageStats } from './bound-stage.ts';
 import { ensureItem } from './ensure-item.ts';
 import { limitsProblem } from './limits-problem.ts';
 import type { BatchStageLimits, EffectStageLimits, StageForm, StreamStageLimits } from './stage.ts';
@@ -20,7 +20,7 @@ export interface StreamExits extends GateExits {
 export function compileStream(stage: BoundStage, exits: StreamExits): OperatorFunction<unknown, unknown> {
   const { form } = stage;
   if (form.effect !== undefined) return effectOperator(stage, form.effect, exits);
-  if (form.batchEffect !== undefined) return batchOperator(stage, form.batchEffect, exits);
+  if (form.batchEffect !== undefined) return batchOperator(stage, form.batchEffect);
   if (form.stream !== undefined) return streamOperator(stage, form.stream, exits);
   throw new Error(`stage ${stage.name} is not a stream stage`);
 }
@@ -70,29 +70,41 @@ function effectOperator(
 function batchOperator(
   stage: BoundStage,
   work: NonNullable<StageForm['batchEffect']>,
-  exits: StreamExits,
 ): OperatorFunction<unknown, unknown> {
-  const limits = limitsOf(stage) as BatchStageLimits<unknown>;
-  const run = (batch: readonly unknown[]): unknown => {
-    stage.stats.received += batch.length;
-    return work(batch, stage.context);
+  const { queue, reports, ...limits } = limitsOf(stage) as BatchStageLimits<unknown>;
+  const { stats, context } = stage;
+  const operator = batchEffect(
+    (batch) => work(batch, context),
+    { ...limits, ...queue, reports: counting(reports, stats) },
+    {
+      clock: context.clock,
+      onQueue: (waiting) => {
+        stats.depth = () => waiting.depth;
+        stats.oldestAgeMs = () => waiting.oldestAgeMs;
+        stats.isBreakerOpen = () => waiting.isBreakerOpen;
+      },
+    },
+  );
+  return (items$) =>
+    items$.pipe(
+      tap(() => stats.received++),
+      operator,
+    );
+}
+
+/** What the stage itself is told goes into its counters too. */
+function counting(reports: BatchReports, stats: StageStats): BatchReports {
+  return {
+    ...reports,
+    onInline: (reason, queued) => {
+      if (reason !== 'inline') stats.overflowed++;
+      reports.onInline(reason, queued);
+    },
+    onRetry: (error, items, attempt, pauseMs) => {
+      stats.failed += items;
+      reports.onRetry(error, items, attempt, pauseMs);
+    },
   };
-  return batchEffect(run, {
-    batch: limits.batch,
-    concurrency: limits.concurrency,
-    capacity: limits.queue.capacity,
-    timeoutMs: limits.timeoutMs,
-    clock: stage.context.clock,
-    onError: (error, batch) => {
-      noteFailure(stage, error, exits, batch.length);
-      exits.onFailure(error, batch, stage);
-    },
-    onInline: (item) => exits.onOverflow(item, stage, limits.queue.overflow),
-    onQueue: (queue) => {
-      stage.stats.depth = () => queue.depth;
-      stage.stats.oldestAgeMs = () => queue.oldestAgeMs;
-    },
-  });
 }
 
 function streamOperator(

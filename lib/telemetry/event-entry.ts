@@ -19,20 +19,22 @@ interface CounterMetric {
   readonly by?: string;
 }
 
-/** The distribution of one field, given in milliseconds and shown in seconds. */
+/** The distribution of one field: a duration, given in milliseconds and shown in seconds, or with `buckets` a count. */
 interface HistogramMetric {
   readonly kind: 'histogram';
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
   readonly of: string;
+  readonly buckets?: readonly number[];
 }
 
 export type EventMetric = CounterMetric | HistogramMetric;
 
 /** One row of the event catalogue: `doc` is one sentence that says when the event happens. */
 export interface EventEntry {
-  readonly level: EventLevel;
+  /** `of-error`: that of the kind of the error its `code` names (`errorKinds`). */
+  readonly level: EventLevel | 'of-error';
   readonly doc: string;
   readonly fields: Readonly<Record<string, FieldKind>>;
   /** Strangers can cause it as often as they like: at most 200 lines a second are written, the rest is counted. */

@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { catalogue, type ErrorCode } from '../errors/catalogue.ts';
 import type { EventEntry, EventMetric } from './event-entry.ts';
 import { events } from './events.ts';
 import type { Metrics } from './metrics.ts';
@@ -6,6 +7,13 @@ import type { TelemetryEvent } from './telemetry.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Recorder = (fields: Fields) => void;
+
+/** Every event with the code of an error counts here, whatever else counts it. */
+export const errorsMetric = {
+  name: 'spillway_errors_total',
+  help: 'Errors of the catalogue that left the server, by kind and code',
+  labels: ['kind', 'code'],
+};
 
 /** From 1 ms to 10 s: a batch takes milliseconds, a stuck one seconds. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -37,6 +45,16 @@ function recordersOf(registry: Registry): Map<string, Recorder[]> {
     labelNames: ['event'],
     registers: [registry],
   });
+  const errors = new Counter({
+    name: errorsMetric.name,
+    help: errorsMetric.help,
+    labelNames: errorsMetric.labels,
+    registers: [registry],
+  });
+  const byCode: Recorder = ({ code }) => {
+    const known = code as ErrorCode;
+    errors.inc({ kind: catalogue[known].kind, code: known });
+  };
   const rows: [string, EventEntry][] = Object.entries(events);
   const counted = rows.filter(([, entry]) => entry.level !== 'debug');
   return new Map(
@@ -44,7 +62,7 @@ function recordersOf(registry: Registry): Map<string, Recorder[]> {
       total.inc({ event: name }, 0);
       const byName = total.labels(name);
       const own = (entry.metrics ?? []).map((metric) => recorderOf(metric, entry, registry));
-      return [name, [() => byName.inc(), ...own]];
+      return [name, [() => byName.inc(), ...own, ...(entry.fields['code'] === 'code' ? [byCode] : [])]];
     }),
   );
 }
@@ -53,8 +71,10 @@ function recorderOf(metric: EventMetric, entry: EventEntry, registry: Registry):
   const { name, help, labels = [] } = metric;
   const options = { name, help, labelNames: labels, registers: [registry] };
   if (metric.kind === 'histogram') {
-    const histogram = new Histogram({ ...options, buckets: secondsBuckets });
-    return (fields) => histogram.observe(labelsOf(labels, fields), numberOf(fields, metric.of) / 1000);
+    const { of, buckets } = metric;
+    const histogram = new Histogram({ ...options, buckets: [...(buckets ?? secondsBuckets)] });
+    const scale = buckets === undefined ? 1000 : 1;
+    return (fields) => histogram.observe(labelsOf(labels, fields), numberOf(fields, of) / scale);
   }
   const counter = new Counter(options);
   for (const label of labels.length === 1 ? labels : []) startAtZero(counter, label, entry);

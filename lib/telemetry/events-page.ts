@@ -1,4 +1,5 @@
 import type { EventEntry, EventLevel, EventMetric, FieldKind } from './event-entry.ts';
+import { errorsMetric } from './event-metrics.ts';
 import { eventGroups } from './events.ts';
 
 /** The `log.level` from which an event of this level is no longer written. */
@@ -52,7 +53,9 @@ function groupOf(title: string, rows: Rows): string {
 function eventLine(name: string, { level, doc, fields, limited }: EventEntry): string {
   const texts = Object.entries(fields).map(([field, kind]) => fieldText(field, kind));
   const when = limited === true ? `${doc} Limited.` : doc;
-  return `| \`${name}\` | ${level} | ${when} | ${texts.join(', ')} | \`${silencedBy[level]}\` |`;
+  const [shown, silentFrom] =
+    level === 'of-error' ? ['of the error', 'its kind'] : [level, `\`${silencedBy[level]}\``];
+  return `| \`${name}\` | ${shown} | ${when} | ${texts.join(', ')} | ${silentFrom} |`;
 }
 
 function fieldText(field: string, kind: FieldKind): string {
@@ -68,7 +71,10 @@ function metricsOf(groups: readonly (readonly [string, Rows])[]): string {
       (entry.metrics ?? []).map((metric) => metricLine(name, metric)),
     ),
   );
-  return `## Metrics\n\n| Metric | Type | Labels | What | From |\n|---|---|---|---|---|\n${lines.join('\n')}\n`;
+  const labels = errorsMetric.labels.map((label) => `\`${label}\``).join(', ');
+  const errors = `| \`${errorsMetric.name}\` | counter | ${labels} | ${errorsMetric.help} | every event with a \`code\` |`;
+  const header = '| Metric | Type | Labels | What | From |\n|---|---|---|---|---|';
+  return `## Metrics\n\n${[header, errors, ...lines].join('\n')}\n`;
 }
 
 function metricLine(event: string, { name, kind, help, labels = [] }: EventMetric): string {

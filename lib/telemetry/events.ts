@@ -2,8 +2,10 @@ import type { EventEntry, FieldsOf } from './event-entry.ts';
 import { channelEvents } from './events/channel-events.ts';
 import { connectionEvents } from './events/connection-events.ts';
 import { messageEvents } from './events/message-events.ts';
+import { outboxEvents } from './events/outbox-events.ts';
 import { serverEvents } from './events/server-events.ts';
 import { stageEvents } from './events/stage-events.ts';
+import { webhookEvents } from './events/webhook-events.ts';
 
 /**
  * Everything the server says, once: the name is the `msg` of a log line and the `event` label of a metric. To add an
@@ -15,6 +17,8 @@ export const events = {
   ...channelEvents,
   ...messageEvents,
   ...stageEvents,
+  ...outboxEvents,
+  ...webhookEvents,
 } as const satisfies Record<string, EventEntry>;
 
 /** The groups of the catalogue, in the order of the page. */
@@ -24,6 +28,8 @@ export const eventGroups = {
   'Channels and users': channelEvents,
   Messages: messageEvents,
   Pipelines: stageEvents,
+  Outbox: outboxEvents,
+  Webhooks: webhookEvents,
 } as const satisfies Record<string, Readonly<Record<string, EventEntry>>>;
 
 export type EventName = keyof typeof events;

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../flow/maybe-promise.ts';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 /** One value of a metric that has labels. Labels have few values: never a channel, a user, or what a client sent. */
@@ -7,7 +8,7 @@ export interface Reading {
 }
 
 /** Reads a metric at the moment somebody asks for it. */
-export type Read = () => number | readonly Reading[];
+export type Read = () => MaybePromise<number | readonly Reading[]>;
 
 interface Pulled {
   readonly kind: 'gauge' | 'counter';
@@ -52,7 +53,7 @@ export class Metrics {
 
   /** The text of `/metrics`. A reading that fails is left out and counted. */
   async text(): Promise<string> {
-    for (const pulled of this.#pulled.values()) this.#refresh(pulled);
+    await Promise.all(Array.from(this.#pulled.values(), (pulled) => this.#refresh(pulled)));
     return this.registry.metrics();
   }
 
@@ -62,9 +63,9 @@ export class Metrics {
     this.#pulled.set(pulled.name, pulled);
   }
 
-  #refresh(pulled: Pulled): void {
+  async #refresh(pulled: Pulled): Promise<void> {
     try {
-      const read = pulled.read();
+      const read = await pulled.read();
       const readings = typeof read === 'number' ? [{ labels: {}, value: read }] : read;
       const target = this.#targetFor(pulled, readings);
       target.reset();

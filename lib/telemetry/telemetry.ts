@@ -1,6 +1,8 @@
 import { Subject, type Observable } from 'rxjs';
+import { catalogue, type ErrorCode } from '../errors/catalogue.ts';
+import { errorKinds } from '../errors/kinds.ts';
 import type { EventLevel } from './event-entry.ts';
-import { entryOf, type EventFields, type EventName, events } from './events.ts';
+import { entryOf, type EventFields, type EventName } from './events.ts';
 import { type LogLevel, passes } from './levels.ts';
 
 /** One thing that happened. `time` is in milliseconds since 1970. */
@@ -39,7 +41,7 @@ export class Telemetry {
   /** Says that something happened. A listener that throws is reported to RxJS's `onUnhandledError`, never to the caller. */
   emit<N extends EventName>(name: N, fields: EventFields<N>): void {
     if (!this.isEnabled(name)) return;
-    const event = { name, level: events[name].level, time: this.#now(), fields };
+    const event = { name, level: levelOf(name, fields), time: this.#now(), fields };
     this.#events$.next(event as unknown as TelemetryEvent);
   }
 
@@ -57,4 +59,9 @@ export class Telemetry {
   close(): void {
     this.#events$.complete();
   }
+}
+
+function levelOf(name: EventName, fields: Readonly<Record<string, unknown>>): EventLevel {
+  const { level } = entryOf(name);
+  return level === 'of-error' ? errorKinds[catalogue[fields['code'] as ErrorCode].kind].level : level;
 }

@@ -14,8 +14,6 @@ describe('settings that do nothing yet', () => {
       /^redis is set, but this version keeps its state in memory: run one node only$/,
     ],
     [{ cluster: { leaseMs: 9000 } }, /^cluster is set, but /],
-    [{ webhooks: { graceMs: 1 } }, /^webhooks are configured, but this version does not send them/],
-    [{ apps: [{ ...ownApp, webhooks: [{ url: 'https://x' }] }] }, /^webhooks are configured, but /],
     [{ server: { workers: 2 } }, /^server\.workers is set, but this version runs one process/],
     [{ sessions: { ttl: '1h' } }, /^sessions is set, but this version keeps no sessions/],
   ])('are named when set: %j', (overrides, message) => {
@@ -26,8 +24,27 @@ describe('settings that do nothing yet', () => {
     [{}],
     [{ preset: 'high-throughput' }],
     [{ server: { workers: 1 } }],
-    [{ apps: [{ ...ownApp, webhooks: [] }] }],
+    [{ apps: [{ ...ownApp, webhooks: [{ url: 'https://x' }] }] }],
+    [{ cluster: { partitions: 4 } }],
+    [{ cleanup: { announceWindowMs: 10 } }],
   ])('are not named when not asked for: %j', (overrides) => {
     expect(inactiveOf(overrides)).toEqual([]);
+  });
+});
+
+describe('webhooks without a spool file', () => {
+  const webhooks = [{ url: 'https://x' }];
+  const codesOf = (overrides: Readonly<Record<string, unknown>>): readonly string[] =>
+    load(overrides).warnings.map(({ code }) => code);
+
+  it('are warned about: what is not delivered at a stop is lost', () => {
+    expect(codesOf({ apps: [{ ...ownApp, webhooks }] })).toEqual(['config.no-spool']);
+  });
+
+  it.each([
+    [{ apps: [ownApp] }],
+    [{ apps: [{ ...ownApp, webhooks }], webhooks: { spoolFile: '/tmp/spool' } }],
+  ])('are not the case in %j', (overrides) => {
+    expect(codesOf(overrides)).toEqual([]);
   });
 });

@@ -54,6 +54,9 @@ describe('the two commands', () => {
   }, 180_000);
 });
 
+/** A body that a receiver gets twice, with an event that is in it twice. */
+const twice = JSON.stringify({ time_ms: 1, events: [{ id: 'a' }, { id: 'b' }, { id: 'a' }] });
+
 describe('the snippets', () => {
   it('work together: what the server SDK publishes, pusher-js hears', async () => {
     const server = await startServerProcess({
@@ -87,5 +90,39 @@ describe('the snippets', () => {
     const printed = spawnSync(process.execPath, ['bin/spillway.js', 'check'], { encoding: 'utf8' });
     expect(printed.status).toBe(0);
     for (const line of ini.trim().split('\n')) expect(line).toMatch(/^(PUSHER|BROADCAST)_[A-Z_]+=\S+$/);
+  });
+
+  it('of a receiver act on each id once, in Node.js', async () => {
+    const [, , receiver = ''] = blocks('js');
+    const handled: string[] = [];
+    const seen = new Set<string>();
+    const query = (_: string, [id]: readonly [string]) => ({
+      rowCount: seen.size < seen.add(id).size ? 1 : 0,
+    });
+    const db = { transaction: (work: (tx: object) => Promise<void>) => work({ query }) };
+    const run = new Function('body', 'db', 'handle', `return (async () => {${receiver}})()`) as (
+      ...args: readonly unknown[]
+    ) => Promise<void>;
+    const handle = ({ id }: { id: string }) => handled.push(id);
+    await run(twice, db, handle);
+    await run(twice, db, handle);
+    expect(handled).toEqual(['a', 'b']);
+  });
+
+  it('of a receiver act on each id once, in PHP', () => {
+    const [receiver = ''] = blocks('php');
+    const script = `<?php
+      class DB {
+        static array $seen = [];
+        static function transaction($work) { $work(); }
+        static function table($name) { return new DB; }
+        function insertOrIgnore($row) { $new = !isset(self::$seen[$row['id']]); self::$seen[$row['id']] = true; return (int) $new; }
+      }
+      function handle($event) { echo $event['id']; }
+      $body = '${twice}';
+      ${receiver}
+      ${receiver}`;
+    const { stdout, stderr } = spawnSync('php', [], { input: script, encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual(['ab', '']);
   });
 });

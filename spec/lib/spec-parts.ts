@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/load.ts';
 import type { RawObject } from '../../config/raw.ts';
-import { type CreateStores, createParts } from '../../lib/parts.ts';
+import { createParts } from '../../lib/parts.ts';
+import type { CreateStores } from '../../lib/stores.ts';
 import { Telemetry } from '../../lib/telemetry/telemetry.ts';
 import { EventLog } from '../support/event-log.ts';
 import { otherApp, testApp } from '../support/server.ts';

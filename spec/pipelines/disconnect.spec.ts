@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { filter, map } from 'rxjs';
 import { Connection } from '../../lib/channels/connection.ts';
 import { SpillwayError } from '../../lib/errors/spillway-error.ts';
-import type { MembershipAnnouncement } from '../../lib/membership/membership-store.ts';
-import { createMemoryStores } from '../../lib/parts.ts';
+import type { LifecycleRecorder } from '../../lib/membership/lifecycle-recorder.ts';
+import { MemoryMembershipStore } from '../../lib/membership/memory.ts';
+import type { MembershipAnnouncement, MembershipChange } from '../../lib/membership/membership-store.ts';
+import { createMemoryStores, type CreateStores } from '../../lib/stores.ts';
 import { defineStage } from '../../lib/stages/define-stage.ts';
 import type { ConnectionSettled, Departed, DisconnectCause } from '../../lib/stages/events.ts';
 import { runPipeline } from '../../lib/stages/runner.ts';
@@ -14,6 +16,7 @@ import { RecordingTransport } from '../lib/recording-transport.ts';
 import { specParts } from '../lib/spec-parts.ts';
 import { promised } from '../lib/stages/event-run.ts';
 import { createLateStores } from '../support/late-stores.ts';
+import { otherApp, testApp } from '../support/server.ts';
 import { type Client, holds, nobody, runNode, type RunningNodeOptions, storyOf } from './running-node.ts';
 
 beforeEach(() => {
@@ -216,10 +219,10 @@ describe('a thousand connections that end at once', () => {
   }
 
   describe.each([
-    ['with a queue for one', { queueCapacity: 1 }],
-    ['with a queue for all', {}],
-    ['each settled at once', { mode: 'inline' }],
-  ])('%s', (_, cleanup) => {
+    ['with a queue for one', { queueCapacity: 1 }, { 'queue-full': 11, 'breaker-open': count - 12 }],
+    ['with a queue for all', {}, {}],
+    ['each settled at once', { mode: 'inline' }, { inline: count }],
+  ])('%s', (_, cleanup, fallbacks) => {
     let after: Awaited<ReturnType<typeof massLeave>>;
     beforeAll(async () => {
       jest.useFakeTimers();
@@ -234,6 +237,13 @@ describe('a thousand connections that end at once', () => {
     test('are each recorded once', () => {
       const { ended, sockets } = after;
       expect([...ended()].sort()).toEqual([...sockets].sort());
+    });
+
+    test('are counted by why they were settled alone', () => {
+      const reasons: Record<string, number> = {};
+      for (const { reason } of after.log.all('cleanup.fallback'))
+        reasons[reason] = (reasons[reason] ?? 0) + 1;
+      expect(reasons).toEqual(fallbacks);
     });
 
     test('vacate each channel once', () => {
@@ -357,7 +367,7 @@ describe('an unsubscribe', () => {
     client.subscribe('room');
     await settle();
     const kinds = applied.mock.calls.map(([changes]) => changes.map(({ kind }) => kind));
-    expect(kinds).toEqual([['leave', 'join'], []]);
+    expect(kinds).toEqual([['leave', 'join']]);
   });
 
   test('of a connection that turns out to be too slow counts once', async () => {
@@ -375,16 +385,433 @@ describe('an unsubscribe', () => {
   });
 });
 
-test('a batch whose store fails is told in the log, and the next one is settled', async () => {
-  const { open: connect, close, parts, log, ended } = open({ config: { cleanup: { mode: 'inline' } } });
-  const [unlucky, next] = [connect(), connect()];
-  jest.spyOn(parts.membership, 'apply').mockImplementationOnce(() => {
-    throw new Error('away');
+describe('the cleanup queue', () => {
+  test('that was full too often is skipped for thirty seconds, then used again: both are told', () => {
+    const { open: connect, close, clock, log } = open({ config: { cleanup: { queueCapacity: 1 } } });
+    const drop = (count: number): void => {
+      for (let i = 0; i < count; i++) close(connect());
+    };
+    drop(13);
+    jest.advanceTimersByTime(50);
+    clock.advance(30_000);
+    drop(1);
+    expect([log.all('cleanup.breaker-opened'), log.all('cleanup.breaker-closed').length]).toEqual([
+      [{ queued: 1 }],
+      1,
+    ]);
   });
-  close(unlucky);
-  close(next);
-  await settle();
-  expect([log.all('stage.failed').map(({ stage }) => stage), ended()]).toEqual([['settle'], [next.socketId]]);
+});
+
+describe('a batch of 64 departures', () => {
+  function batchOf64() {
+    const node = open({ config: { cleanup: { batchSize: 64 } } });
+    const clients = Array.from({ length: 64 }, (_, i) => {
+      const client = node.open();
+      client.subscribe('room');
+      client.subscribe('news');
+      client.signIn(`user-${i}`);
+      return client;
+    });
+    return { ...node, clients };
+  }
+
+  test('asks each store once', () => {
+    const { parts, clients, close } = batchOf64();
+    const apply = jest.spyOn(parts.membership, 'apply');
+    const release = jest.spyOn(parts.quota, 'release');
+    const signOut = jest.spyOn(parts.users, 'apply');
+    for (const client of clients) close(client);
+    const sizes = [apply.mock.calls[0]?.[0].length, signOut.mock.calls[0]?.[0].length];
+    const calls = [apply, release, signOut].map(({ mock }) => mock.calls.length);
+    expect([calls, sizes, release.mock.calls]).toEqual([[1, 1, 1], [128, 64], [['app-1', 64]]]);
+  });
+
+  test('is the most that is settled in one go, however many depart', () => {
+    const { open: connect, close, log, ended } = open({ config: { cleanup: { batchSize: 64 } } });
+    const clients = Array.from({ length: 1_000 }, () => connect());
+    const inOneGo = clients.map((client) => {
+      const before = ended().length;
+      close(client);
+      return ended().length - before;
+    });
+    const before = ended().length;
+    jest.advanceTimersByTime(50);
+    expect(Math.max(...inOneGo, ended().length - before)).toBe(64);
+    expect(log.all('cleanup.flushed').map(({ batchSize }) => batchSize)).toEqual([
+      ...Array.from({ length: 15 }, () => 64),
+      40,
+    ]);
+  });
+});
+
+/** Stores whose membership answers each call when the spec says so; `calls` has what each call carried. */
+function heldMembership({ parts }: Pick<ReturnType<typeof open>, 'parts'>) {
+  const apply = parts.membership.apply.bind(parts.membership);
+  const calls: (readonly MembershipChange[])[] = [];
+  const answers: (() => void)[] = [];
+  jest.spyOn(parts.membership, 'apply').mockImplementation((changes) => {
+    calls.push(changes);
+    const { promise, resolve } = promised<void>();
+    answers.push(() => resolve());
+    return promise.then(() => apply(changes));
+  });
+  const answerAll = async (): Promise<void> => {
+    for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) {
+      answer();
+      await jest.advanceTimersByTimeAsync(0);
+    }
+  };
+  return { calls, answers, answerAll };
+}
+
+describe('while batches wait for a slot', () => {
+  const cleanup = { batchSize: 10, concurrency: 1 };
+
+  test('the storms of two apps are settled in turn', async () => {
+    const node = open({ config: { cleanup } });
+    const drop = (count: number, key: string): void => {
+      const clients = Array.from({ length: count }, () => node.open(key));
+      for (const client of clients) client.subscribe('room');
+      dropping.push(...clients);
+    };
+    const dropping: Client[] = [];
+    drop(300, testApp.key);
+    drop(100, otherApp.key);
+    const { calls, answerAll } = heldMembership(node);
+    for (const client of dropping) node.close(client);
+    await answerAll();
+    const turns = calls.map(([change]) => (change?.appId === 'app-1' ? '1' : '2')).join('');
+    expect(turns).toBe(`11${'21'.repeat(10)}${'1'.repeat(18)}`);
+  });
+
+  test('departures from presence channels go before the others of their app', async () => {
+    const node = open({ config: { cleanup } });
+    const clients = Array.from({ length: 40 }, (_, i) => {
+      const client = node.open();
+      if (i < 30) client.subscribe('room');
+      else client.subscribe('presence-x', `user-${i}`);
+      return client;
+    });
+    await settle();
+    const { calls, answerAll } = heldMembership(node);
+    for (const client of clients) node.close(client);
+    await answerAll();
+    expect(calls.map(([change]) => change?.channel)).toEqual(['room', 'presence-x', 'room', 'room']);
+  });
+});
+
+const storeCalls = ['membership', 'quota', 'users'] as const;
+const failures = [
+  [
+    'throws',
+    () => {
+      throw new Error('away');
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('away'))],
+] as const;
+
+describe.each(storeCalls.flatMap((store) => failures.map(([how, fail]) => [store, how, fail] as const)))(
+  'a batch whose %s store %s',
+  (store, _, fail) => {
+    async function failOnce() {
+      const node = open({ app: { maxConnections: 2 }, config: { cleanup: { mode: 'inline' } } });
+      const [stays, leaves] = [node.open(), node.open()];
+      for (const client of [stays, leaves]) client.subscribe('presence-x', client.socketId);
+      await settle();
+      leaves.signIn('ada');
+      const { membership, quota, users } = node.parts;
+      const call = {
+        membership: jest.spyOn(membership, 'apply'),
+        quota: jest.spyOn(quota, 'release'),
+        users: jest.spyOn(users, 'apply'),
+      }[store] as jest.Mock<() => unknown>;
+      call.mockImplementationOnce(fail);
+      node.close(leaves);
+      await jest.advanceTimersByTimeAsync(99);
+      const before = node.ended();
+      await jest.advanceTimersByTimeAsync(1);
+      return { ...node, stays, leaves, before };
+    }
+
+    test('is told in the log and settled 100 ms later, recorded once', async () => {
+      const { log, before, ended, leaves, settledOnes } = await failOnce();
+      expect(log.all('cleanup.failed')).toEqual([
+        { batchSize: 1, attempt: 1, pauseMs: 100, err: new Error('away') },
+      ]);
+      expect([before, ended(), settledOnes.length]).toEqual([[], [leaves.socketId], 1]);
+    });
+
+    test('has left and is signed out then', async () => {
+      const { parts, stays, log } = await failOnce();
+      expect(log.all('user.signed-out').length).toBe(1);
+      expect(parts.membership.users('app-1', 'presence-x')).toEqual([stays.socketId]);
+      expect(parts.users.states('app-1', ['ada'])).toMatchObject([{ online: false }]);
+    });
+
+    test('gives its place back once', async () => {
+      const { open: connect } = await failOnce();
+      const told = [connect(), connect()].map((client) => client.told[0]);
+      expect(told).toEqual(['pusher:connection_established', 'pusher:error']);
+    });
+  },
+);
+
+describe('a batch whose store fails', () => {
+  test('leaves its leaves to a join that comes before its next attempt', async () => {
+    const { open: connect, parts } = open();
+    const client = connect();
+    client.subscribe('room');
+    const applied = jest.spyOn(parts.membership, 'apply').mockImplementationOnce(() => {
+      throw new Error('away');
+    });
+    client.unsubscribe('room');
+    await jest.advanceTimersByTimeAsync(parts.config.cleanup.batchWindowMs);
+    client.subscribe('room');
+    await settle();
+    const kinds = applied.mock.calls.map(([changes]) => changes.map(({ kind }) => kind));
+    expect(kinds).toEqual([['leave'], ['leave', 'join']]);
+    expect(parts.membership.channel('app-1', 'room')).toMatchObject({ subscriptions: 1 });
+  });
+
+  test('takes the leaves back that a join failed to carry', async () => {
+    const { open: connect, close, parts } = open();
+    const [leaves, joins] = [connect(), connect()];
+    leaves.subscribe('room');
+    jest.spyOn(parts.membership, 'apply').mockImplementationOnce(() => {
+      throw new Error('away');
+    });
+    close(leaves);
+    joins.subscribe('room');
+    await settle();
+    expect([parts.membership.channels('app-1', ''), holds({ parts }).channels]).toEqual([[], 0]);
+  });
+
+  test('and a join that both carry a leave tell its end once', async () => {
+    const node = open();
+    const [leaves, joins] = [node.open(), node.open()];
+    leaves.subscribe('room');
+    const { calls, answerAll } = heldMembership(node);
+    node.close(leaves);
+    joins.subscribe('room');
+    await jest.advanceTimersByTimeAsync(50);
+    await answerAll();
+    const kinds = calls.map((changes) => changes.map(({ kind }) => kind));
+    expect([kinds, node.log.all('subscription.closed').length]).toEqual([[['leave', 'join'], ['leave']], 1]);
+    expect(node.parts.membership.channel('app-1', 'room')).toMatchObject({ subscriptions: 1 });
+  });
+
+  test('does not hold up the next one', async () => {
+    const {
+      open: connect,
+      close,
+      parts,
+      ended,
+    } = open({
+      config: { cleanup: { batchSize: 1, concurrency: 1 } },
+    });
+    const [unlucky, next] = [connect(), connect()];
+    unlucky.subscribe('room');
+    jest.spyOn(parts.membership, 'apply').mockImplementationOnce(() => Promise.reject(new Error('away')));
+    close(unlucky);
+    close(next);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(ended()).toEqual([next.socketId]);
+  });
+});
+
+describe('a batch whose store answers late', () => {
+  async function late() {
+    const node = open({ config: { cleanup: { batchSize: 1, concurrency: 1 } } });
+    const [slow, next] = [node.open(), node.open()];
+    slow.subscribe('room');
+    const { answerAll } = heldMembership(node);
+    node.close(slow);
+    node.close(next);
+    await jest.advanceTimersByTimeAsync(9_999);
+    const before = node.ended();
+    await jest.advanceTimersByTimeAsync(1);
+    return { ...node, slow, next, before, answerAll };
+  }
+
+  test('gives its slot to the next one after ten seconds, and says so', async () => {
+    const { before, ended, next, log } = await late();
+    expect([before, ended()]).toEqual([[], [next.socketId]]);
+    expect(log.all('cleanup.late')).toEqual([{ batchSize: 1, timeoutMs: 10_000 }]);
+  });
+
+  test('is finished by that answer: leaves, slot and record once', async () => {
+    const { answerAll, ended, slow, next, settledOnes, parts, log } = await late();
+    await answerAll();
+    await settle();
+    expect([ended(), settledOnes.length]).toEqual([[next.socketId, slow.socketId], 2]);
+    expect([holds({ parts }), log.all('channel.vacated').length]).toEqual([nobody, 1]);
+  });
+});
+
+describe('on the batched path', () => {
+  test('watchers are told that a user went offline', async () => {
+    const { open: connect, close } = open({ app: { watchlist: true } });
+    const [watcher, bob] = [connect(), connect()];
+    bob.signIn('bob');
+    watcher.signIn('ada', ['bob']);
+    watcher.transport.take();
+    close(bob);
+    await settle();
+    const frames = watcher.transport.frames.map((text) => JSON.parse(text) as { readonly data: string });
+    expect(frames.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+      { events: [{ name: 'offline', user_ids: ['bob'] }] },
+    ]);
+  });
+
+  test('subscribers are told how many are left', async () => {
+    const { open: connect, close } = open({ app: { subscriptionCount: true } });
+    const [stays, ...others] = Array.from({ length: 6 }, () => connect());
+    for (const client of [stays!, ...others]) client.subscribe('room');
+    await settle();
+    stays!.transport.take();
+    for (const client of others) close(client);
+    await settle();
+    const last = JSON.parse(stays!.transport.frames.at(-1) ?? '{}') as { readonly data: string };
+    expect(JSON.parse(last.data)).toEqual({ subscription_count: 1 });
+  });
+});
+
+describe.each([
+  ['prompt', createMemoryStores],
+  ['late', createLateStores(7)],
+] as const)(
+  'a client that subscribes again while its old socket is cleaned up, with %s stores,',
+  (_, createStores) => {
+    test.each([0, 1, 25, 49, 51])('%i ms after it closed stays in the channel', async (ms) => {
+      const { open: connect, close, parts } = open({ createStores });
+      const connected = async (): Promise<Client> => {
+        const client = connect();
+        await settle();
+        return client;
+      };
+      const [old, fresh] = [await connected(), await connected()];
+      old.subscribe('presence-x', 'ada');
+      await settle();
+      close(old);
+      await jest.advanceTimersByTimeAsync(ms);
+      fresh.subscribe('presence-x', 'ada');
+      await settle();
+      expect(await stored(parts.membership.users('app-1', 'presence-x'))).toEqual(['ada']);
+      expect(await stored(parts.membership.channel('app-1', 'presence-x'))).toMatchObject({
+        subscriptions: 1,
+      });
+      expect(
+        [...parts.channels.find('app-1', 'presence-x')!.subscriptions].map((s) => s.connection.socketId),
+      ).toEqual([fresh.socketId]);
+    });
+  },
+);
+
+describe('10,000 times unsubscribe and subscribe on one socket', () => {
+  const pairs = 10_000;
+
+  /** Memory stores whose lifecycle is written down instead of being sent on. */
+  function recordingStores(told: string[]): CreateStores {
+    const noteChannel = (what: string) => (_: string, channel: string) => {
+      told.push(`${what} ${channel}`);
+    };
+    const noteMember = (what: string) => (_: string, channel: string, userId: string) => {
+      told.push(`${what} ${channel} ${userId}`);
+    };
+    const recorder: LifecycleRecorder = {
+      occupied: noteChannel('occupied'),
+      vacated: noteChannel('vacated'),
+      memberAdded: noteMember('added'),
+      memberRemoved: noteMember('removed'),
+      counted: () => undefined,
+    };
+    return (config, deliver, tools) => {
+      const stores = createMemoryStores(config, deliver, tools);
+      const announce = (announcement: MembershipAnnouncement): void => {
+        void stores.bus.publish({ kind: 'membership', ...announcement });
+      };
+      return { ...stores, membership: new MemoryMembershipStore(announce, recorder) };
+    };
+  }
+
+  test('inside one window end subscribed, and tell nobody outside more than that the channel is occupied', () => {
+    const told: string[] = [];
+    const { open: connect, parts } = open({
+      app: { subscriptionCount: true },
+      createStores: recordingStores(told),
+    });
+    const [observer, client] = [connect(), connect()];
+    for (const one of [observer, client]) one.subscribe('room');
+    for (let i = 0; i < pairs; i++) {
+      client.unsubscribe('room');
+      client.subscribe('room');
+    }
+    jest.advanceTimersByTime(1_000);
+    const { membership, channels } = parts;
+    expect(membership.channel('app-1', 'room')).toMatchObject({ subscriptions: 2 });
+    expect([...channels.find('app-1', 'room')!.subscriptions].map(({ connection }) => connection)).toEqual([
+      observer.connection,
+      client.connection,
+    ]);
+    expect(client.told.filter((event) => event.includes('subscription_succeeded')).length).toBe(pairs + 1);
+    const last = JSON.parse(observer.transport.frames.at(-1) ?? '{}') as { readonly data: string };
+    expect([JSON.parse(last.data), told]).toEqual([{ subscription_count: 2 }, ['occupied room']]);
+  });
+
+  test('of a presence channel end as a member: for the store, for the observer, and in what is recorded', async () => {
+    const told: string[] = [];
+    const { open: connect, parts } = open({
+      config: { cleanup: { announceWindowMs: 1 } },
+      createStores: recordingStores(told),
+    });
+    const [observer, client] = [connect(), connect()];
+    observer.subscribe('presence-x', 'observer');
+    client.subscribe('presence-x', 'ada');
+    for (let i = 0; i < pairs; i++) {
+      client.unsubscribe('presence-x');
+      client.subscribe('presence-x', 'ada');
+    }
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(parts.membership.users('app-1', 'presence-x')).toEqual(['observer', 'ada']);
+    expect(client.connection.subscriptions.size).toBe(1);
+    const seen = observer.told
+      .filter((event) => event.includes(':member_'))
+      .map((event) => event.split(' ')[0]);
+    expect(seen.at(-1)).toBe('pusher_internal:member_added');
+    expect(seen.every((event, i) => event !== seen[i + 1])).toBe(true);
+    expect(told.slice(0, 3)).toEqual([
+      'occupied presence-x',
+      'added presence-x observer',
+      'added presence-x ada',
+    ]);
+    expect(new Set(told.slice(3).map((what, i) => `${i % 2} ${what}`))).toEqual(
+      new Set(['0 removed presence-x ada', '1 added presence-x ada']),
+    );
+    expect(told.length).toBe(3 + 2 * pairs);
+  });
+
+  test('of a presence channel tell endpoints nothing beyond the first occupied and added', async () => {
+    const webhook = {
+      id: 'hook',
+      url: 'http://127.0.0.1:1/',
+      events: ['channel_occupied', 'channel_vacated', 'member_added', 'member_removed'],
+    };
+    const { open: connect, parts } = open({
+      app: { webhooks: [webhook] },
+      config: { cleanup: { announceWindowMs: 1 } },
+    });
+    await parts.outbox.open(parts.endpoints.all());
+    const client = connect();
+    client.subscribe('presence-x', 'ada');
+    for (let i = 0; i < pairs; i++) {
+      client.unsubscribe('presence-x');
+      client.subscribe('presence-x', 'ada');
+    }
+    await jest.advanceTimersByTimeAsync(60_000);
+    const backlogs = await parts.outbox.backlogs();
+    expect(backlogs.map(({ events }) => events)).toEqual([2]);
+  });
 });
 
 const step = fc.record({
@@ -423,11 +850,15 @@ describe.each([
         const fold = new Fold();
         const node = runNode({
           config: { cleanup: { batchSize: 3, batchWindowMs: 10, queueCapacity: 2, concurrency: 2 } },
-          createStores: (config, deliver) =>
-            createStores(seed)(config, (message) => {
-              if (message.kind === 'membership') fold.add(message);
-              deliver(message);
-            }),
+          createStores: (config, deliver, tools) =>
+            createStores(seed)(
+              config,
+              (message) => {
+                if (message.kind === 'membership') fold.add(message);
+                deliver(message);
+              },
+              tools,
+            ),
         });
         const clients = new Map<number, Client>();
         const wanted = new Map<Client, Set<string>>();

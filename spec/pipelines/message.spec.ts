@@ -310,7 +310,8 @@ describe('a socket that joins and leaves without end', () => {
       client.unsubscribe('presence-x');
     }
     client.subscribe('presence-x', 'ada');
-    await jest.advanceTimersByTimeAsync(1_000);
+    await jest.advanceTimersByTimeAsync(1_000 * parts.config.cleanup.announceWindowMs);
+    expect(parts.subscriptions.size).toBe(1);
     expect(parts.membership.users('app-1', 'presence-x')).toEqual(['ada']);
   });
 
@@ -329,7 +330,8 @@ describe('a socket that joins and leaves without end', () => {
         await jest.advanceTimersByTimeAsync(i % 7);
       }
       client.subscribe('presence-x', 'ada');
-      await jest.advanceTimersByTimeAsync(5_000);
+      // Each of its joins waits for a window of the channel.
+      await jest.advanceTimersByTimeAsync(150 * 100);
       const told = watcher.told
         .filter((text) => text.includes('member_'))
         .map((text) => text.split(/[_ ]/)[2]);
@@ -337,4 +339,117 @@ describe('a socket that joins and leaves without end', () => {
       expect([told.at(-1), parts.subscriptions.size]).toEqual(['added', 2]);
     },
   );
+});
+
+describe('what webhooks are told of a message', () => {
+  const events = ['cache_miss', 'client_event'];
+  function told(given: readonly string[] = events) {
+    const webhooks = [{ url: 'http://127.0.0.1:9/', events: given }];
+    const node = runNode({ app: { webhooks } });
+    const append = jest.spyOn(node.parts.outbox, 'append').mockReturnValue(undefined);
+    return { ...node, append, appended: () => append.mock.calls.flatMap(([appended]) => appended) };
+  }
+  const miss = { kind: 'cache_miss', appId: 'app-1', channel: 'cache-x' };
+
+  test('is that a cache channel held nothing', () => {
+    const { open, appended } = told();
+    open().subscribe('cache-x');
+    expect(appended()).toEqual([miss]);
+  });
+
+  test.each(['cache-x', 'presence-cache-x'])('is the miss of %s', (channel) => {
+    const { open, appended } = told();
+    const client = open();
+    client.subscribe(channel, channel.startsWith('presence') ? 'ada' : undefined);
+    expect([appended(), client.told.at(-1)]).toEqual([
+      [{ ...miss, channel }],
+      `pusher:cache_miss ${channel}`,
+    ]);
+  });
+
+  test('is one miss of a channel in ten seconds', () => {
+    const { open, appended, clock } = told();
+    for (const ms of [0, 9_999, 1]) {
+      clock.advance(ms);
+      open().subscribe('cache-x');
+    }
+    expect(appended()).toEqual([miss, miss]);
+  });
+
+  test('is no miss when the cache holds an event', () => {
+    const { open, appended, parts } = told();
+    void parts.cachedEvents.remember('app-1', 'cache-x', { event: 'e', data: 'd' });
+    open().subscribe('cache-x');
+    expect(appended()).toEqual([]);
+  });
+
+  test('is a client event, behind its publishing', () => {
+    const { open, append, appended, parts } = told();
+    const publish = jest.spyOn(parts.bus, 'publish');
+    const client = open();
+    client.subscribe('presence-x', 'ada');
+    publish.mockClear();
+    client.send({ event: 'client-hi', channel: 'presence-x', data: { a: 1 } });
+    expect(appended()).toEqual([
+      {
+        kind: 'client_event',
+        appId: 'app-1',
+        channel: 'presence-x',
+        event: 'client-hi',
+        data: '{"a":1}',
+        socketId: client.socketId,
+        userId: 'ada',
+      },
+    ]);
+    expect(publish.mock.invocationCallOrder[0]).toBeLessThan(append.mock.invocationCallOrder[0]!);
+  });
+
+  test('is a client event without a user where there are none', () => {
+    const { open, appended } = told();
+    const client = open();
+    client.subscribe('private-x');
+    client.send({ event: 'client-hi', channel: 'private-x', data: 'text' });
+    expect(appended()).toEqual([
+      expect.objectContaining({ kind: 'client_event', data: 'text', socketId: client.socketId }),
+    ]);
+    expect(appended()[0]).not.toHaveProperty('userId');
+  });
+
+  test('is nothing that nobody wants', () => {
+    const { open, append } = told(['channel_occupied']);
+    const client = open();
+    client.subscribe('cache-x');
+    client.subscribe('private-x');
+    client.send({ event: 'client-hi', channel: 'private-x', data: '' });
+    expect(append).not.toHaveBeenCalled();
+  });
+
+  test('holds up the next frames of its connection alone', async () => {
+    const { open, append } = told();
+    const answer = promised<void>();
+    append.mockReturnValue(answer.promise);
+    const [slow, other] = [open(), open()];
+    slow.subscribe('cache-x');
+    for (const client of [slow, other]) client.send({ event: 'pusher:ping' });
+    const before = [slow.told, other.told];
+    answer.resolve();
+    await settled();
+    const answers = [greeting, succeeded('cache-x'), 'pusher:cache_miss cache-x'];
+    expect([before, slow.told]).toEqual([
+      [answers, [greeting, 'pusher:pong']],
+      [...answers, 'pusher:pong'],
+    ]);
+  });
+
+  test('and cannot be kept leaves the subscription as it is', async () => {
+    const { open, append, parts } = told();
+    append.mockReturnValue(Promise.reject(new Error('away')));
+    const client = open();
+    client.subscribe('cache-x');
+    await settled();
+    expect([parts.subscriptions.size, client.told.slice(0, 2)]).toEqual([
+      1,
+      [greeting, succeeded('cache-x')],
+    ]);
+  });
 });

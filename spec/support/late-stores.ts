@@ -1,5 +1,5 @@
 import type { BusMessage } from '../../lib/bus/bus.ts';
-import { createMemoryStores, type CreateStores, type Stores } from '../../lib/parts.ts';
+import { createMemoryStores, type CreateStores, type Stores } from '../../lib/stores.ts';
 
 /** Numbers from a seed, the same each time (mulberry32). */
 export function seededRandom(seed: number): () => number {
@@ -17,20 +17,22 @@ export function seededRandom(seed: number): () => number {
  * and in bursts, and their answers and announcements come later still, announcements in their own order.
  */
 export function createLateStores(seed: number, maxDelayMs = 8): CreateStores {
-  return (config, deliverHere) => {
+  return (config, deliverHere, tools) => {
     const random = seededRandom(seed);
     const announcements = new Burst(random, maxDelayMs);
-    const stores = createMemoryStores(config, (message: BusMessage) => {
+    const deliver = (message: BusMessage): void => {
       if (message.kind === 'membership' || message.kind === 'user')
         announcements.add(() => deliverHere(message));
       else deliverHere(message);
-    });
+    };
+    const stores = createMemoryStores(config, deliver, tools);
     return {
-      bus: stores.bus,
+      ...stores,
       membership: late(stores.membership, random, maxDelayMs),
       cachedEvents: late(stores.cachedEvents, random, maxDelayMs),
       users: late(stores.users, random, maxDelayMs),
       quota: late(stores.quota, random, maxDelayMs),
+      outbox: late(stores.outbox, random, maxDelayMs),
     } satisfies Stores;
   };
 }

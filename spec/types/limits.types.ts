@@ -1,5 +1,5 @@
 /** A stage that takes time says its limits, all of them. Checked by the compiler: each expected error is a rule. */
-import type { Batch } from '../../lib/flow/batch-by.ts';
+import type { Batch } from '../../lib/flow/fair-batches.ts';
 import { defineStage } from '../../lib/stages/define-stage.ts';
 import { batchLimits, effectLimits, later, queue, streamLimits, through } from './parts.ts';
 
@@ -94,6 +94,9 @@ defineStage({ name, batchEffect: count, limits: { ...batchLimits, queue } });
 
 // @ts-expect-error A batch says how many are in work at once.
 defineStage({ name, batchEffect: count, limits: { ...batchLimits, concurrency: undefined } });
+
+// @ts-expect-error A batch that fails is tried again: its author says when.
+defineStage({ name, batchEffect: count, limits: { ...batchLimits, retryPausesMs: [] } });
 
 // @ts-expect-error A stage of a user gets items, not batches.
 defineStage({ name, slot, batchEffect: later, limits: batchLimits });

@@ -5,10 +5,19 @@ import type { AuthorizedMessage } from '../../lib/stages/events.ts';
 export const queue = { capacity: 100, overflow: 'drop-newest' } as const;
 export const effectLimits = { concurrency: 4, timeoutMs: 1_000, queue };
 export const batchLimits = {
+  mode: 'batched',
   batch: { maxSize: 10, maxWaitMs: 50 },
   concurrency: 1,
   timeoutMs: 1_000,
-  queue: { capacity: 100, overflow: 'inline' },
+  retryPausesMs: [100],
+  queue: { capacity: 100, overflow: 'inline', breaker: { refusals: 11, resetMs: 30_000 } },
+  reports: {
+    onInline: (): void => undefined,
+    onBreakerOpened: (): void => undefined,
+    onBreakerClosed: (): void => undefined,
+    onRetry: (): void => undefined,
+    onLate: (): void => undefined,
+  },
 } as const;
 export const streamLimits = { queue, maxHoldMs: 1_000 };
 

@@ -2,6 +2,7 @@
 import { map, of, toArray } from 'rxjs';
 import { defineStage, type SlotStage } from '../../lib/stages/define-stage.ts';
 import { DROP } from '../../lib/stages/stage.ts';
+import type { WebhookReady } from '../../lib/webhooks/turn.ts';
 import { effectLimits, later, nothing, same, streamLimits, through, yes } from './parts.ts';
 
 const name = 'spec';
@@ -29,6 +30,13 @@ export const good: readonly SlotStage[] = [
   defineStage({ name, slot: 'message:authorized', effect: later, limits: () => effectLimits }),
   defineStage({ name, slot: 'message:authorized', stream: through, limits: streamLimits }),
   defineStage({ name, slot: 'disconnect:settled', tap: ({ cause }) => nothing.call(cause) }),
+  defineStage({ name, slot: 'webhook:ready', tap: ({ endpointId }) => nothing.call(endpointId) }),
+  defineStage({
+    name,
+    slot: 'webhook:ready',
+    map: (batch) => ({ ...batch, events: batch.events.map((event) => ({ ...event, tenant: 'x' })) }),
+  }),
+  defineStage({ name, slot: 'webhook:ready', map: (batch) => Promise.resolve(batch) }),
 ];
 
 // @ts-expect-error A slot has to exist.
@@ -111,3 +119,28 @@ defineStage({ slot: 'message:authorized', tap: nothing });
 
 // @ts-expect-error A stage's fields are fields of its slot's item.
 defineStage({ name, slot: 'disconnect:settled', tap: ({ frame }) => nothing.call(frame) });
+
+// @ts-expect-error A webhook batch cannot be dropped: its lane would stand still.
+defineStage({ name, slot: 'webhook:ready', map: () => DROP });
+
+// @ts-expect-error A webhook batch cannot be filtered out.
+defineStage({ name, slot: 'webhook:ready', filter: yes });
+
+// @ts-expect-error A webhook batch is one: it is not split.
+defineStage({ name, slot: 'webhook:ready', split: same });
+
+// @ts-expect-error A webhook batch has its turn: nothing overtakes it and nothing waits for it.
+defineStage({ name, slot: 'webhook:ready', effect: (batch) => of(batch), limits: effectLimits });
+
+// @ts-expect-error A webhook event keeps its name.
+defineStage({ name, slot: 'webhook:ready', map: (batch) => ({ ...batch, events: [{ channel: 'c' }] }) });
+
+declare const batch: WebhookReady;
+// @ts-expect-error A webhook batch is not changed in place.
+batch.events = [];
+
+// @ts-expect-error Nothing of an endpoint but its id is shown: its keys least of all.
+defineStage({ name, slot: 'webhook:ready', tap: ({ endpoint }) => nothing.call(endpoint) });
+
+// @ts-expect-error A webhook stage does not see whose turn it is.
+defineStage({ name, slot: 'webhook:ready', tap: ({ lane }) => nothing.call(lane) });

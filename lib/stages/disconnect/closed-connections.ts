@@ -1,4 +1,4 @@
-import type { Batch } from '../../flow/batch-by.ts';
+import type { Batch } from '../../flow/fair-batches.ts';
 import { defineStage } from '../define-stage.ts';
 import type { ConnectionSettled, Departure } from '../events.ts';
 

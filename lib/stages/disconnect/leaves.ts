@@ -15,18 +15,22 @@ export function toLeave({ channel, socketId, incarnation }: PendingLeave): Leave
   };
 }
 
-/** The store has answered these leaves, in this order: nothing on this node waits for them any more. */
+/**
+ * The store has answered these leaves, in this order: nothing on this node waits for them any more. A leave that two calls
+ * carried is answered twice: the later call finds nothing to do.
+ */
 export function finishLeaves(
   { subscriptions, telemetry }: Pick<Services, 'subscriptions' | 'telemetry'>,
   leaves: readonly PendingLeave[],
   results: readonly ChangeResult[],
 ): void {
   leaves.forEach((leave, index) => {
+    const isFirstAnswer = leave.channel.pendingLeaves.has(leave);
     subscriptions.forgetLeave(leave);
     const result = results[index];
     const fields = { appId: leave.channel.app.id, channel: leave.channel.name.name };
     if (result?.kind === 'left' && result.vacated) telemetry.emit('channel.vacated', fields);
-    if (telemetry.isEnabled('subscription.closed')) {
+    if (isFirstAnswer && telemetry.isEnabled('subscription.closed')) {
       telemetry.emit('subscription.closed', { ...fields, socketId: leave.socketId });
     }
   });

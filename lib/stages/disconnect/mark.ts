@@ -18,13 +18,14 @@ export const mark = defineStage({
       context.fanout.catchUp(connection);
       // A slow reader ends with what it was sent, and this subscription with it.
       if (subscription !== connection.subscriptions.get(departed.channel)) return DROP;
-      return { departed, leaves: [context.subscriptions.end(subscription)], userId: undefined };
+      const leaves = [context.subscriptions.end(subscription)];
+      return { departed, leaves, userId: undefined, holdsQuota: false };
     }
     connection.closing = true;
     context.connections.remove(connection);
     const userId = connection.user?.id;
     if (userId !== undefined) context.signedIn.remove(userId, connection);
     context.watchlists.unwatch(connection);
-    return { departed, leaves: context.subscriptions.endAll(connection), userId };
+    return { departed, leaves: context.subscriptions.endAll(connection), userId, holdsQuota: true };
   },
 });

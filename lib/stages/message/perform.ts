@@ -14,17 +14,20 @@ import { subscribe } from './subscribe.ts';
 export const perform = defineStage({
   name: 'perform',
   needs: [
-    'announcer',
     'bus',
     'cachedEvents',
+    'clock',
     'departures',
+    'endpoints',
     'fanout',
     'membership',
+    'outbox',
     'signedIn',
     'subscriptions',
     'telemetry',
     'users',
     'watchlists',
+    'welcomes',
   ],
   map: (message: AuthorizedMessage, services): MaybePromise<AuthorizedMessage | Drop> => {
     if (message.connection.closing) return DROP;

@@ -1,13 +1,22 @@
-import type { MaybePromise } from '../../flow/maybe-promise.ts';
+import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
 import type { AuthorizedMessage } from '../events.ts';
 import type { Services } from '../services.ts';
 
 type ClientEvent = Extract<AuthorizedMessage, { kind: 'client-event' }>;
 
-/** To every other subscriber of the channel. The frame is built anew: nothing else of the client's goes along (protocol.md 6). */
-export function sendClientEvent(
+type Needs = Pick<Services, 'bus' | 'endpoints' | 'outbox' | 'telemetry'>;
+
+/**
+ * To every other subscriber of the channel, then to the endpoints that asked for client events. The frame is built anew:
+ * nothing else of the client's goes along (protocol.md 6).
+ */
+export function sendClientEvent(message: ClientEvent, services: Needs): MaybePromise<void> {
+  return andThen(publish(message, services), () => tellEndpoints(message, services));
+}
+
+function publish(
   { connection, channel, event, data, userId }: ClientEvent,
-  { bus, telemetry }: Pick<Services, 'bus' | 'telemetry'>,
+  { bus, telemetry }: Needs,
 ): MaybePromise<void> {
   const { app, socketId } = connection;
   if (telemetry.isEnabled('client-event.sent')) {
@@ -29,4 +38,14 @@ export function sendClientEvent(
     fromClient: true,
     ...(userId === undefined ? {} : { userId }),
   });
+}
+
+function tellEndpoints(
+  { connection, channel, event, data, userId }: ClientEvent,
+  { endpoints, outbox }: Needs,
+): MaybePromise<void> {
+  const { app, socketId } = connection;
+  if (!endpoints.want(app.id, 'client_event', channel)) return undefined;
+  const sender = userId === undefined ? {} : { userId };
+  return outbox.append([{ kind: 'client_event', appId: app.id, channel, event, data, socketId, ...sender }]);
 }

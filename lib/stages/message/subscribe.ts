@@ -1,30 +1,36 @@
-import type { JoiningSubscription, Subscription } from '../../channels/subscription.ts';
+import type { Channel } from '../../channels/channel.ts';
+import type { JoiningSubscription } from '../../channels/subscription.ts';
 import type { RecalledEvent } from '../../cache/cached-events.ts';
-import { eventText } from '../../channels/delivery.ts';
 import { SpillwayError, toSpillwayError } from '../../errors/spillway-error.ts';
 import { andThen, type MaybePromise, recover } from '../../flow/maybe-promise.ts';
 import type { ChangeResult, Join, Member } from '../../membership/membership-store.ts';
-import {
-  cacheMiss,
-  channelEvent,
-  presenceSucceeded,
-  subscriptionSucceeded,
-} from '../../protocol/server-messages.ts';
+import { subscriptionCount, subscriptionSucceeded } from '../../protocol/server-messages.ts';
+import { encodeTextFrame } from '../../protocol/websocket-frame.ts';
 import { finishLeaves, toLeave } from '../disconnect/leaves.ts';
 import type { AuthorizedMessage } from '../events.ts';
 import type { Services } from '../services.ts';
 import { ensureNotSubscribed } from './authorize-subscribe.ts';
+import { succeed } from './succeed.ts';
+import { tellCacheMiss } from './tell-cache-miss.ts';
 
 type Subscribe = Extract<AuthorizedMessage, { kind: 'subscribe' }>;
 type Needs = Pick<
   Services,
-  'announcer' | 'cachedEvents' | 'fanout' | 'membership' | 'subscriptions' | 'telemetry'
+  | 'cachedEvents'
+  | 'clock'
+  | 'departures'
+  | 'endpoints'
+  | 'fanout'
+  | 'membership'
+  | 'outbox'
+  | 'subscriptions'
+  | 'telemetry'
+  | 'welcomes'
 >;
-type Joined = Extract<ChangeResult, { kind: 'joined' }>;
 
 /**
- * Joins the channel, in the store first. Whatever happens on the channel until the answer is held for the joiner, and a
- * connection that closed meanwhile is not joined: its leave is on the way already.
+ * Joins the channel, in the store first. Nothing of the channel reaches the joiner until it is answered, and a connection
+ * that closed meanwhile is not joined: its leave is on the way already.
  */
 export function subscribe({ connection, channel, member }: Subscribe, services: Needs): MaybePromise<void> {
   // A stage in the slot that works on several messages at once lets a second one past `authorize`.
@@ -32,25 +38,42 @@ export function subscribe({ connection, channel, member }: Subscribe, services: 
   const joining = services.subscriptions.begin(connection, channel, member?.userId);
   // A user's own channel has no occupancy, no members and no count: there is nothing to store (protocol.md 3.6).
   if (channel.kind === 'user') {
-    succeed(services, joining, { kind: 'joined', version: 0, members: [], occupied: false }, undefined);
+    succeedPlain(services, joining, 0, undefined);
     return undefined;
   }
-  return recover(
+  const joined = recover(
     () => join(services, joining, member),
     (error) => {
       services.subscriptions.abandon(joining);
       throw toSpillwayError(error, 'subscription.failed', { channel: channel.name });
     },
   );
+  return andThen(joined, (version) => {
+    const answered = recover(
+      () => answer(services, joining, version),
+      (error) => {
+        withdraw(services, joining);
+        throw toSpillwayError(error, 'subscription.failed', { channel: channel.name });
+      },
+    );
+    return andThen(answered, (isMiss) => (isMiss ? tellCacheMiss(joining.channel, services) : undefined));
+  });
 }
 
-/** One call carries the channel's leaves that nobody has settled yet, then the join: a leave never overtakes it. */
-function join(services: Needs, joining: JoiningSubscription, member: Member | undefined): MaybePromise<void> {
+/**
+ * One call carries the channel's leaves that nobody has settled yet, then the join: a leave never overtakes it. Answers
+ * the version with the join in it.
+ */
+function join(
+  services: Needs,
+  joining: JoiningSubscription,
+  member: Member | undefined,
+): MaybePromise<number> {
   const leaves = services.subscriptions.takeLeaves(joining);
   const changes = [...leaves.map(toLeave), joinOf(joining, member)];
   return andThen(services.membership.apply(changes), (results) => {
     finishLeaves(services, leaves, results);
-    return complete(services, joining, results.at(-1));
+    return versionOf(services, joining, results.at(-1));
   });
 }
 
@@ -68,72 +91,56 @@ function joinOf({ connection, channel, incarnation }: JoiningSubscription, membe
   };
 }
 
-function complete(
-  services: Needs,
-  joining: JoiningSubscription,
+function versionOf(
+  { telemetry }: Needs,
+  { channel: { app, name } }: JoiningSubscription,
   result: ChangeResult | undefined,
-): MaybePromise<void> {
-  if (!services.subscriptions.isCurrent(joining)) return undefined;
-  const { connection, channel } = joining;
+): number {
   if (result?.kind !== 'joined') {
-    const limit = connection.app.config.presence.maxMembers;
-    throw new SpillwayError('subscription.members-full', { channel: channel.name.name, limit });
+    const limit = app.config.presence.maxMembers;
+    throw new SpillwayError('subscription.members-full', { channel: name.name, limit });
   }
-  if (!channel.name.isCache) {
-    succeed(services, joining, result, undefined);
-    return undefined;
-  }
-  return andThen(services.cachedEvents.recall(channel.app.id, channel.name.name), (cached) => {
-    if (services.subscriptions.isCurrent(joining)) succeed(services, joining, result, cached);
+  if (result.occupied) telemetry.emit('channel.occupied', { appId: app.id, channel: name.name });
+  return result.version;
+}
+
+/** Answers whether the subscriber was told that its cache channel holds no event. */
+function answer(services: Needs, joining: JoiningSubscription, version: number): MaybePromise<boolean> {
+  const { cachedEvents, subscriptions, welcomes } = services;
+  const { app, name } = joining.channel;
+  const recalled = name.isCache ? cachedEvents.recall(app.id, name.name) : undefined;
+  return andThen(recalled, (cached) => {
+    if (!subscriptions.isCurrent(joining)) return false;
+    if (name.kind === 'presence') return welcomes.welcome(joining, cached);
+    return succeedPlain(services, joining, version, cached);
   });
 }
 
-/** Success first, then the cached event, then what happened since (protocol.md 2.3). */
-function succeed(
+/** A channel without members shows its subscriber the number of subscriptions at most. */
+function succeedPlain(
   services: Needs,
   joining: JoiningSubscription,
-  joined: Joined,
+  version: number,
   cached: RecalledEvent | undefined,
-): void {
-  const { subscriptions, fanout, announcer, telemetry } = services;
-  const { connection, channel } = joining;
-  const { name, kind, needsAuth, isCache } = channel.name;
-  const subscription = subscriptions.activate(joining, joined.version);
-  if (needsAuth) connection.authorised = true;
-  fanout.reply(connection, kind === 'presence' ? presenceText(name, joined) : subscriptionSucceeded(name));
-  if (isCache) replayCache(services, subscription, joining, cached);
-  announcer.catchUp(subscription, joining.heldAnnouncements);
-
-  const fields = { appId: channel.app.id, channel: name };
-  if (joined.occupied) telemetry.emit('channel.occupied', fields);
-  if (telemetry.isEnabled('subscription.opened')) {
-    telemetry.emit('subscription.opened', { ...fields, socketId: connection.socketId });
-  }
+): boolean {
+  const { channel } = joining;
+  const count = countSince(channel, version);
+  const success = {
+    frame: encodeTextFrame(subscriptionSucceeded(channel.name.name)),
+    version: count?.version ?? 0,
+    since: count && encodeTextFrame(subscriptionCount(channel.name.name, count.count)),
+  };
+  return succeed(services, joining, success, cached);
 }
 
-function presenceText(channel: string, { members }: Joined): string {
-  return presenceSucceeded(
-    channel,
-    members.map(({ userId, userInfoJson }) => [userId, userInfoJson] as const),
-  );
+/** The last count heard of, if it is of the version or later; otherwise it is on its way. */
+function countSince({ lastCount }: Channel, version: number): Channel['lastCount'] {
+  return lastCount !== undefined && lastCount.version >= version ? lastCount : undefined;
 }
 
-/**
- * The cached event, or that there is none. Events for the subscriber that came while it was looked up are newer or the
- * same: then they are what it begins with.
- */
-function replayCache(
-  { fanout }: Needs,
-  { connection, channel }: Subscription,
-  { heldEvents }: JoiningSubscription,
-  cached: RecalledEvent | undefined,
-): void {
-  const { name } = channel.name;
-  const held = heldEvents.filter(({ exceptSocketId }) => exceptSocketId !== connection.socketId);
-  for (const event of held) fanout.reply(connection, eventText(event));
-  if (held.length > 0) return;
-  fanout.reply(
-    connection,
-    cached === undefined ? cacheMiss(name) : channelEvent(cached.event, name, cached.data),
-  );
+/** The store has the join, but there is no answer: it is undone the way every subscription ends. */
+function withdraw({ subscriptions, departures }: Needs, joining: JoiningSubscription): void {
+  if (!subscriptions.isCurrent(joining)) return;
+  const { connection, channel } = subscriptions.activate(joining, 0);
+  departures.next({ kind: 'unsubscribe', connection, channel: channel.name.name });
 }

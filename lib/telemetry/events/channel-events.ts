@@ -13,7 +13,7 @@ export const channelEvents = {
     fields: { appId: 'string', socketId: 'string', channel: 'string' },
   },
   'subscription.refused': {
-    level: 'info',
+    level: 'of-error',
     doc: 'A connection asked for a channel and was refused; the connection stays open.',
     limited: true,
     fields: { appId: 'string', socketId: 'string', channel: 'string', code: 'code' },

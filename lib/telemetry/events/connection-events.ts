@@ -17,7 +17,7 @@ export const connectionEvents = {
     ],
   },
   'connection.refused': {
-    level: 'info',
+    level: 'of-error',
     doc: 'A WebSocket was accepted, told why it cannot stay, and closed.',
     limited: true,
     fields: { appId: 'string?', code: 'code', closeCode: 'number', remoteAddress: 'string' },

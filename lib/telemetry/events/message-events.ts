@@ -8,7 +8,7 @@ export const messageEvents = {
     fields: { appId: 'string', socketId: 'string', kind: 'string', bytes: 'number' },
   },
   'message.refused': {
-    level: 'info',
+    level: 'of-error',
     doc: 'A frame of a client was answered with an error: a mistake of the client, not of the server.',
     limited: true,
     fields: { appId: 'string', socketId: 'string', code: 'code', event: 'string?' },
@@ -49,7 +49,7 @@ export const messageEvents = {
     fields: { method: 'string', path: 'string', status: 'number', durationMs: 'number' },
   },
   'http.refused': {
-    level: 'info',
+    level: 'of-error',
     doc: 'A request to the HTTP API was answered with an error.',
     limited: true,
     fields: { path: 'string', status: 'number', code: 'code', appId: 'string?' },

@@ -25,12 +25,20 @@ export const stageEvents = {
         help: 'Time to settle one batch',
         of: 'durationMs',
       },
+      {
+        kind: 'histogram',
+        name: 'spillway_cleanup_batch_size',
+        help: 'Ended connections and unsubscribes settled in one batch',
+        of: 'batchSize',
+        buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+      },
     ],
   },
   'cleanup.fallback': {
     level: 'warn',
-    doc: 'One ended connection was settled at once instead of in a batch: its queue is full or is not used.',
-    fields: { reason: ['queue-full', 'inline'], queued: 'number' },
+    doc: 'One departure was settled at once instead of in a batch: its queue is full, was full too often, or is not used.',
+    limited: true,
+    fields: { reason: ['queue-full', 'breaker-open', 'inline'], queued: 'number' },
     metrics: [
       {
         kind: 'counter',
@@ -40,13 +48,56 @@ export const stageEvents = {
       },
     ],
   },
+  'cleanup.breaker-opened': {
+    level: 'warn',
+    doc: 'The cleanup queue was full so often that it is skipped for a while: departures are settled at once.',
+    fields: { queued: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_cleanup_breaker_opened_total',
+        help: 'Times the cleanup queue was full too often',
+      },
+    ],
+  },
+  'cleanup.breaker-closed': {
+    level: 'info',
+    doc: 'The cleanup queue has room again and is used again.',
+    fields: {},
+  },
+  'cleanup.failed': {
+    level: 'error',
+    doc: 'A store failed while a batch was settled: nothing is lost, the batch is tried again after a pause.',
+    limited: true,
+    fields: { batchSize: 'number', attempt: 'number', pauseMs: 'number', err: 'error' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_cleanup_retries_total',
+        help: 'Batches whose stores failed and that are tried again',
+      },
+    ],
+  },
+  'cleanup.late': {
+    level: 'warn',
+    doc: 'A store has not answered a batch in time: other batches go ahead, its answer is waited for.',
+    limited: true,
+    fields: { batchSize: 'number', timeoutMs: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_cleanup_late_total',
+        help: 'Batches whose stores answered late',
+      },
+    ],
+  },
   'stage.loaded': {
     level: 'info',
     doc: 'A stage of yours was loaded and put into its slot.',
     fields: { stage: 'string', slot: 'string', file: 'string' },
   },
   'stage.failed': {
-    level: 'error',
+    level: 'of-error',
     doc: 'A stage threw or took too long: one item is lost, the stream goes on.',
     fields: { stage: 'string', pipeline: 'string', code: 'code', err: 'error' },
     metrics: [

@@ -2,9 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { accessProblem } from '../../../lib/admin/access.ts';
 
 const token = 'open-sesame';
-const from = (remoteAddress: string | undefined, authorization?: string) => ({
+const from = (remoteAddress: string | undefined, authorization?: string, host?: string) => ({
   remoteAddress,
   authorization,
+  host: host ?? '127.0.0.1:9601',
 });
 
 describe('admin access', () => {
@@ -21,6 +22,28 @@ describe('admin access', () => {
       expect(accessProblem(undefined, from(address))).toBe('admin.loopback-only');
     },
   );
+
+  test.each(['127.0.0.1', '127.0.0.1:9601', 'localhost:9601', 'LocalHost', '[::1]:9601', '[::1]'])(
+    'without a token lets callers in that ask for %s',
+    (host) => {
+      expect(accessProblem(undefined, from('127.0.0.1', undefined, host))).toBeUndefined();
+    },
+  );
+
+  test.each([
+    'rebound.example',
+    'rebound.example:9601',
+    '127.0.0.1.rebound.example',
+    'localhost.example',
+    '',
+  ])('without a token refuses a page whose name was made to mean this machine: %s', (host) => {
+    expect(accessProblem(undefined, from('127.0.0.1', undefined, host))).toBe('admin.loopback-only');
+  });
+
+  test('with a token takes any name', () => {
+    const caller = from('10.0.0.1', `Bearer ${token}`, 'spillway.example');
+    expect(accessProblem(token, caller)).toBeUndefined();
+  });
 
   test.each(['Bearer open-sesame', 'bearer open-sesame', 'Bearer  open-sesame '])(
     'with a token takes "%s"',

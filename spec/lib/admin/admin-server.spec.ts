@@ -5,6 +5,7 @@ import {
   type AdminServerOptions,
   startAdminServer,
 } from '../../../lib/admin/admin-server.ts';
+import { FakeWebhooks } from './fake-webhooks.ts';
 
 const running: AdminServer[] = [];
 
@@ -18,6 +19,7 @@ async function start(options: Partial<AdminServerOptions> = {}, token?: string):
     readiness: () => ({ ready: true, checks: { membership: { ok: true } } }),
     metrics: () => Promise.resolve('spillway_connections 1\n'),
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    webhooks: new FakeWebhooks(),
     ...options,
   });
   running.push(server);

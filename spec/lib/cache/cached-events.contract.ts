@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { CreateStores } from '../../../lib/parts.ts';
+import type { CreateStores } from '../../../lib/stores.ts';
 import { openStores } from '../stores.ts';
 
 /** What every store of cached events has to do, whatever it is made of. Events are kept for a minute here. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Announcer } from '../../../lib/channels/announcer.ts';
 import type { Connection } from '../../../lib/channels/connection.ts';
 import { deliver, type DeliveryParts, eventText } from '../../../lib/channels/delivery.ts';
@@ -22,7 +22,7 @@ function open() {
   const parts: DeliveryParts = {
     registry: node.registry,
     fanout: node.fanout,
-    announcer: new Announcer(node.registry, node.fanout),
+    announcer: new Announcer(node.registry, node.fanout, { windowMs: 50 }),
     signedIn: new UserConnections(),
     watchlists: new Watchlists(node.fanout),
     terminate: (connection) => ended.push(connection),
@@ -80,12 +80,15 @@ describe('an event from the bus', () => {
 });
 
 test('a change of membership from the bus is told to the subscribers', () => {
+  jest.useFakeTimers();
   const { node, parts } = open();
   const { connection, transport } = node.connect();
   node.join(connection, 'presence-x');
   const change = { version: 1, removed: ['ada'], added: [] };
   deliver(parts, { kind: 'membership', appId: 'app-1', channel: 'presence-x', ...change });
+  jest.advanceTimersByTime(0);
   node.flush();
+  jest.useRealTimers();
   expect(transport.frames).toEqual([memberRemoved('presence-x', 'ada')]);
 });
 

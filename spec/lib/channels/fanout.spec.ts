@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { maxPendingBytes, maxPendingEntries, writesPerSlice } from '../../../lib/channels/fanout.ts';
+import { encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
 import { createApp, SpecNode } from './node.ts';
 
 /** A node with so many connections subscribed to `room`. */
@@ -343,6 +344,62 @@ describe('a channel with as many entries as it may have', () => {
     const all = Array.from({ length: maxPendingEntries }, (_, i) => `${i}`);
     expect([members[0]!.transport.frames, members.at(-1)!.transport.frames]).toEqual([all, all]);
   });
+});
+
+describe('the frames of an announcement', () => {
+  const frames = (count: number) => ({
+    bytes: Buffer.concat(Array.from({ length: count }, (_, i) => encodeTextFrame(`${i}`))),
+    count,
+  });
+
+  test('are one entry and one write for each socket', () => {
+    const { node, channel, members } = room(2);
+    node.fanout.publishFrames(channel, frames(3), 1);
+    const { depth } = node.fanout;
+    node.flush();
+    expect([depth, members.map(({ transport }) => transport.writes)]).toEqual([
+      1,
+      [[['0', '1', '2']], [['0', '1', '2']]],
+    ]);
+  });
+
+  test('are counted as encoded, each once', () => {
+    const { node, channel } = room(20);
+    node.fanout.publishFrames(channel, frames(3), 1);
+    node.flush();
+    expect([node.fanout.encoded, node.fanout.writes]).toEqual([3, 20]);
+  });
+
+  test('wait for the flush, however large they are', () => {
+    const { node, channel, members } = room(1);
+    const bytes = encodeTextFrame('x'.repeat(2 * maxPendingBytes));
+    node.fanout.publishFrames(channel, { bytes, count: 1 }, 1);
+    const before = members[0]!.transport.frames.length;
+    node.flush();
+    expect([node.inline, before, members[0]!.transport.frames.length]).toEqual([[], 0, 1]);
+  });
+
+  test('of a channel without subscribers are not kept', () => {
+    const { node, channel } = room(0);
+    node.fanout.publishFrames(channel, frames(1), 1);
+    expect([node.fanout.depth, node.scheduled]).toEqual([0, 0]);
+  });
+
+  test('are not sent to who was shown their version', () => {
+    const { node, channel } = room(1);
+    const late = node.connect();
+    node.join(late.connection, 'room', 7);
+    node.fanout.publishFrames(channel, frames(1), 7);
+    node.flush();
+    expect(late.transport.frames).toEqual([]);
+  });
+});
+
+test('a reply that was encoded before comes behind what was published', () => {
+  const { node, channel, members } = room(1);
+  node.fanout.publish(channel, 'a');
+  node.fanout.replyEncoded(members[0]!.connection, encodeTextFrame('reply'));
+  expect(members[0]!.transport.frames).toEqual(['a', 'reply']);
 });
 
 describe('a connection that reads slowly', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { SpillwayError } from '../../../lib/errors/spillway-error.ts';
+import { lifecycleAfter } from '../../../lib/http/lifecycle-after.ts';
+import { lifecycleSnapshot } from '../../../lib/http/lifecycle-snapshot.ts';
 import { listChannels } from '../../../lib/http/list-channels.ts';
 import { listUsers } from '../../../lib/http/list-users.ts';
 import { publishBatch, publishEvents } from '../../../lib/http/publish-events.ts';
@@ -24,6 +26,8 @@ describe('a request', () => {
     ['GET', '/apps/1/channels', listChannels, []],
     ['GET', '/apps/1/channels/room', showChannel, ['room']],
     ['GET', '/apps/1/channels/presence-x/users', listUsers, ['presence-x']],
+    ['GET', '/apps/1/lifecycle', lifecycleAfter, []],
+    ['GET', '/apps/1/lifecycle/snapshot', lifecycleSnapshot, []],
     ['POST', '/apps/1/users/ada/terminate_connections', terminateConnections, ['ada']],
   ])('%s %s has its endpoint', (method, path, endpoint, names) => {
     expect(findRoute(method, path)).toEqual({ appId: '1', endpoint, names });
@@ -70,6 +74,7 @@ describe('a request', () => {
     ['GET', '/apps/1/events'],
     ['PUT', '/apps/1/events'],
     ['POST', '/apps/1/channels'],
+    ['POST', '/apps/1/lifecycle/snapshot'],
     ['DELETE', '/apps/1/channels/room'],
     ['get', '/apps/1/channels'],
   ])('%s %s is told that the method is wrong', (method, path) => {

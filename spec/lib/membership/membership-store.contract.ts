@@ -8,7 +8,7 @@ import type {
   MembershipAnnouncement,
   MembershipChange,
 } from '../../../lib/membership/membership-store.ts';
-import type { CreateStores } from '../../../lib/parts.ts';
+import type { CreateStores } from '../../../lib/stores.ts';
 import { openStores } from '../stores.ts';
 
 const room = 'presence-room';
@@ -40,7 +40,11 @@ export function describeMembershipStore(name: string, createStores: CreateStores
     const { membership } = stores;
     const apply = (...changes: readonly MembershipChange[]): Promise<readonly ChangeResult[]> =>
       answerOf(membership.apply(changes));
-    return { membership, announcements, answerOf, apply };
+    const users = async (channel = room): Promise<readonly string[]> => {
+      const { members } = await answerOf(membership.snapshot('app-1', channel));
+      return members.map(({ userId }) => userId);
+    };
+    return { membership, announcements, answerOf, apply, users };
   }
   const told = ({ version, removed, added }: MembershipAnnouncement) => ({
     version,
@@ -63,17 +67,6 @@ export function describeMembershipStore(name: string, createStores: CreateStores
         expect(results).toMatchObject([{ occupied: true }, { occupied: false }]);
       });
 
-      test('of a member answers all members, the joiner among them', async () => {
-        const { apply } = open();
-        const [, second] = await apply(join('1.1', member('ada', '{"n":1}')), join('1.2', member('bob')));
-        expect(second).toMatchObject({
-          members: [
-            { userId: 'ada', userInfoJson: '{"n":1}' },
-            { userId: 'bob', userInfoJson: undefined },
-          ],
-        });
-      });
-
       test('of a member is announced at the version it answers', async () => {
         const { apply, announcements } = open();
         const [result] = await apply(join('1.1', member('ada')));
@@ -89,9 +82,10 @@ export function describeMembershipStore(name: string, createStores: CreateStores
       });
 
       test('of a user who is there already keeps the info of the first', async () => {
-        const { apply } = open();
-        const [, second] = await apply(join('1.1', member('ada', '1')), join('1.2', member('ada', '2')));
-        expect(second).toMatchObject({ members: [{ userId: 'ada', userInfoJson: '1' }] });
+        const { apply, membership, answerOf } = open();
+        await apply(join('1.1', member('ada', '1')), join('1.2', member('ada', '2')));
+        const { members } = await answerOf(membership.snapshot('app-1', room));
+        expect(members).toEqual([{ userId: 'ada', userInfoJson: '1' }]);
       });
 
       test('without a member is not announced', async () => {
@@ -102,16 +96,22 @@ export function describeMembershipStore(name: string, createStores: CreateStores
 
       test('that is counted announces the count', async () => {
         const { apply, announcements } = open();
-        await apply(join('1.1', { counted: true }), join('1.2', { counted: true }));
+        await apply(join('1.1', { counted: true }));
+        await apply(join('1.2', { counted: true }));
         expect(announcements.map(({ subscriptionCount }) => subscriptionCount)).toEqual([1, 2]);
+      });
+
+      test('that is not counted announces no count', async () => {
+        const { apply, announcements } = open();
+        await apply(join('1.1', member('ada')));
+        expect(announcements.map((one) => 'subscriptionCount' in one)).toEqual([false]);
       });
 
       test('of another user by a connection that is there replaces the user, in one announcement', async () => {
         const { apply, announcements } = open();
-        await apply(join('1.1', member('ada')), join('1.1', { incarnation: 2, ...member('bob') }));
-        expect(announcements.slice(1).map(({ removed, added }) => [removed, added.length])).toEqual([
-          [['ada'], 1],
-        ]);
+        await apply(join('1.1', member('ada')));
+        await apply(join('1.1', { incarnation: 2, ...member('bob') }));
+        expect(announcements.slice(1).map(told)).toMatchObject([{ removed: ['ada'], added: ['bob'] }]);
       });
 
       test('by a connection that is there counts it once', async () => {
@@ -137,7 +137,9 @@ export function describeMembershipStore(name: string, createStores: CreateStores
 
       test('of a user’s last connection is announced', async () => {
         const { apply, announcements } = open();
-        await apply(join('1.1', member('ada')), join('1.2', member('ada')), leave('1.1'), leave('1.2'));
+        await apply(join('1.1', member('ada')), join('1.2', member('ada')));
+        await apply(leave('1.1'));
+        await apply(leave('1.2'));
         expect(announcements.map(({ removed }) => removed)).toEqual([[], ['ada']]);
       });
 
@@ -200,12 +202,12 @@ export function describeMembershipStore(name: string, createStores: CreateStores
       });
 
       test('takes a user in place of the connection’s former one', async () => {
-        const { apply } = open();
+        const { apply, users } = open();
         const results = await apply(
           join('1.1', { ...limited, ...member('ada') }),
           join('1.1', { ...limited, incarnation: 2, ...member('bob') }),
         );
-        expect(results[1]).toMatchObject({ kind: 'joined', members: [{ userId: 'bob' }] });
+        expect([results[1]?.kind, await users()]).toEqual(['joined', ['bob']]);
       });
 
       test('takes one again when one has left', async () => {
@@ -216,6 +218,62 @@ export function describeMembershipStore(name: string, createStores: CreateStores
           join('1.2', { ...limited, ...member('bob') }),
         );
         expect(results[2]).toMatchObject({ kind: 'joined' });
+      });
+    });
+
+    describe('a call with many changes', () => {
+      test('announces each channel once, at one version', async () => {
+        const { apply, announcements } = open();
+        const results = await apply(
+          join('1.1', member('ada')),
+          join('1.1', { channel: 'presence-x', ...member('ada') }),
+          join('1.2', member('bob')),
+        );
+        expect(announcements.map(({ channel, added }) => [channel, added.length])).toEqual([
+          [room, 2],
+          ['presence-x', 1],
+        ]);
+        const version = announcements[0]!.version;
+        expect([results[0], results[2]]).toMatchObject([{ version }, { version }]);
+      });
+
+      test('says nothing of a user who came and went within it', async () => {
+        const { apply, announcements } = open();
+        await apply(join('1.1', member('ada')));
+        await apply(join('1.2', member('bob')), leave('1.2'));
+        expect(announcements.slice(1).map(told)).toMatchObject([{ removed: [], added: [] }]);
+      });
+
+      test('says both of a user who went and came back within it', async () => {
+        const { apply, announcements } = open();
+        await apply(join('1.1', member('ada')), join('1.2', member('bob')));
+        await apply(leave('1.2'), join('1.2', { incarnation: 2, ...member('bob') }));
+        expect(announcements.slice(1).map(told)).toMatchObject([{ removed: ['bob'], added: ['bob'] }]);
+      });
+
+      test('announces the number of subscriptions at its end', async () => {
+        const { apply, announcements } = open();
+        await apply(join('1.1', { counted: true }), join('1.2', { counted: true }));
+        expect(announcements.map(({ subscriptionCount }) => subscriptionCount)).toEqual([2]);
+      });
+    });
+
+    describe('a snapshot', () => {
+      test('has every member with their info, at the channel’s version', async () => {
+        const { apply, membership, announcements, answerOf } = open();
+        await apply(join('1.1', member('ada', '{"n":1}')), join('1.2', member('bob')));
+        expect(await answerOf(membership.snapshot('app-1', room))).toEqual({
+          version: announcements.at(-1)!.version,
+          members: [
+            { userId: 'ada', userInfoJson: '{"n":1}' },
+            { userId: 'bob', userInfoJson: undefined },
+          ],
+        });
+      });
+
+      test('of a channel without subscribers is empty, at version 0', async () => {
+        const { membership, answerOf } = open();
+        expect(await answerOf(membership.snapshot('app-1', room))).toEqual({ version: 0, members: [] });
       });
     });
 
@@ -280,6 +338,9 @@ export function describeMembershipStore(name: string, createStores: CreateStores
             expect(foldOf(told)).toEqual(model.users(channel));
             const summary = await answerOf(membership.channel('app-1', channel));
             expect(summary).toEqual(model.summary(channel));
+            const snapshot = await answerOf(membership.snapshot('app-1', channel));
+            expect(new Set(snapshot.members.map(({ userId }) => userId))).toEqual(model.users(channel));
+            if (summary !== undefined) expect(snapshot.version).toBe(told.at(-1)?.version);
           }
         }),
       );
@@ -330,8 +391,7 @@ class Model {
       if (previous !== undefined) this.#present.set(key, previous);
       return 'full';
     }
-    const users = [...this.users(change.channel)].sort().join(' ');
-    return `joined${before.size === 0 ? ', occupied' : ''}: ${users}`;
+    return before.size === 0 ? 'joined, occupied' : 'joined';
   }
 
   users(channel: string): ReadonlySet<string> {
@@ -351,8 +411,7 @@ class Model {
 function outcomeOf(result: ChangeResult): string {
   if (result.kind === 'left') return result.vacated ? 'left, vacated' : 'left';
   if (result.kind !== 'joined') return result.kind;
-  const users = result.members.map(({ userId }) => userId).sort();
-  return `joined${result.occupied ? ', occupied' : ''}: ${users.join(' ')}`;
+  return result.occupied ? 'joined, occupied' : 'joined';
 }
 
 /** Members from announcements; one that is added twice or removed without being there ends it. */

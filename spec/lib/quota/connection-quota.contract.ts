@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { CreateStores } from '../../../lib/parts.ts';
+import type { CreateStores } from '../../../lib/stores.ts';
 import { openStores } from '../stores.ts';
 
 /** What every connection quota has to do, whatever it is made of. */

@@ -25,6 +25,10 @@ describe('the key of a slot', () => {
     const event = { app: node.app, channel: nameOf('room'), event: 'e', data: '', exceptSocketId: undefined };
     expect(keyOfSlot['publish:accepted'](event)).toBe('app-1 room');
   });
+
+  test('is app and endpoint for a batch of webhooks', () => {
+    expect(keyOfSlot['webhook:ready']({ appId: 'app-1', endpointId: 'a', events: [] })).toBe('app-1 a');
+  });
 });
 
 test('every slot has forms and a key', () => {

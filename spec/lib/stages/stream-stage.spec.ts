@@ -4,7 +4,12 @@ import { defineStage } from '../../../lib/stages/define-stage.ts';
 import type { PublishedEvent } from '../../../lib/stages/events.ts';
 import { errorExit, pipeline } from '../../../lib/stages/pipeline.ts';
 import { runPipeline } from '../../../lib/stages/runner.ts';
-import { DROP, type EffectStageLimits, type StreamStageLimits } from '../../../lib/stages/stage.ts';
+import {
+  type BatchStageLimits,
+  DROP,
+  type EffectStageLimits,
+  type StreamStageLimits,
+} from '../../../lib/stages/stage.ts';
 import { settled } from '../flow/promises.ts';
 import { specParts } from '../spec-parts.ts';
 import { promised, runEvents } from './event-run.ts';
@@ -271,18 +276,36 @@ describe('a stream', () => {
 });
 
 describe('a batch', () => {
-  function batches(capacity: number, work: (batch: readonly string[]) => Promise<string> | string) {
-    const { parts, log } = specParts();
+  function batches(
+    work: (batch: readonly string[]) => Promise<string> | string,
+    {
+      capacity = 10,
+      mode = 'batched' as const,
+      ...own
+    }: Partial<BatchStageLimits<string>> & { readonly capacity?: number } = {},
+  ) {
+    const { parts, clock } = specParts();
     const source$ = new Subject<string>();
     const out: string[] = [];
+    const told: string[] = [];
     const batch = defineStage({
       name: 'spec',
       batchEffect: work,
       limits: {
+        mode,
         batch: { maxSize: 2, maxWaitMs: 50 },
         concurrency: 1,
         timeoutMs: 1_000,
-        queue: { capacity, overflow: 'inline' },
+        retryPausesMs: [100],
+        queue: { capacity, overflow: 'inline', breaker: { refusals: 2, resetMs: 30_000 } },
+        reports: {
+          onInline: (reason) => told.push(reason),
+          onBreakerOpened: () => told.push('opened'),
+          onBreakerClosed: () => told.push('closed'),
+          onRetry: () => told.push('retry'),
+          onLate: () => told.push('late'),
+        },
+        ...own,
       },
     });
     const collect = defineStage({ name: 'collect', tap: (text: string) => out.push(text) });
@@ -295,42 +318,75 @@ describe('a batch', () => {
       { signal: new AbortController().signal },
     );
     const send = (...items: readonly string[]): void => items.forEach((item) => source$.next(item));
-    return { send, out, log, refused, stats: running.stats[0]! };
+    return { send, out, told, clock, refused, stats: running.stats[0]! };
   }
   const joined = (batch: readonly string[]) => batch.join('');
 
   test('closes by size', () => {
-    const { send, out } = batches(10, joined);
+    const { send, out } = batches(joined);
     send('a', 'b', 'c');
     expect(out).toEqual(['ab']);
   });
 
   test('closes by time', async () => {
-    const { send, out } = batches(10, joined);
+    const { send, out } = batches(joined);
     send('a');
     await jest.advanceTimersByTimeAsync(50);
     expect(out).toEqual(['a']);
   });
 
-  test('whose queue is full works on the item alone, at once, and tells', () => {
-    const { send, out, log } = batches(1, joined);
+  test('whose queue is full works on the item alone, at once, counts it and tells', () => {
+    const { send, out, told, stats } = batches(joined, { capacity: 1 });
     send('a', 'b');
-    expect([out, log.all('cleanup.fallback')]).toEqual([['b'], [{ reason: 'queue-full', queued: 1 }]]);
+    expect([out, told, stats.overflowed]).toEqual([['b'], ['queue-full'], 1]);
   });
 
-  test('shows what waits, and since when', () => {
-    const { send, stats } = batches(10, () => promised<string>().promise);
+  test('whose queue was full too often shows its breaker open', () => {
+    const { send, told, stats } = batches(joined, { capacity: 1 });
+    const before = stats.isBreakerOpen();
+    send('a', 'b', 'c', 'd');
+    expect([before, stats.isBreakerOpen(), told.slice(-3)]).toEqual([
+      false,
+      true,
+      ['opened', 'queue-full', 'breaker-open'],
+    ]);
+  });
+
+  test('without a queue found none full', () => {
+    const { send, out, told, stats } = batches(joined, { mode: 'inline' });
+    send('a', 'b');
+    expect([out, told, stats.overflowed]).toEqual([['a', 'b'], ['inline', 'inline'], 0]);
+  });
+
+  test('shows what is not done, and since when', () => {
+    const { send, stats, clock } = batches(() => promised<string>().promise);
     send('a', 'b', 'c');
-    expect(stats.depth()).toBe(3);
+    clock.advance(7);
+    expect([stats.depth(), stats.oldestAgeMs()]).toEqual([3, 7]);
   });
 
-  test('that fails loses its items, counted, and the next has its turn', () => {
-    const { send, out, refused, stats } = batches(10, (batch) => {
-      if (batch.includes('a')) throw new Error('broken');
+  test('that fails loses nothing: it is counted, the next has its turn, and it is tried again', async () => {
+    let isAway = true;
+    const { send, out, refused, told, stats } = batches((batch) => {
+      if (batch.includes('a') && isAway) throw new Error('away');
       return joined(batch);
     });
     send('a', 'b', 'c', 'd');
-    expect([out, refused, stats.failed]).toEqual([['cd'], [['a', 'b']], 2]);
+    const before = [...out];
+    isAway = false;
+    await jest.advanceTimersByTimeAsync(100);
+    expect([before, out, refused, told]).toEqual([['cd'], ['cd', 'ab'], [], ['retry']]);
+    expect([stats.received, stats.failed, stats.passed]).toEqual([4, 2, 2]);
+  });
+
+  test('that is late is told and waited for', async () => {
+    const { promise, resolve } = promised<string>();
+    const { send, out, told } = batches(() => promise);
+    send('a', 'b');
+    await jest.advanceTimersByTimeAsync(1_000);
+    resolve('ab');
+    await settled();
+    expect([out, told]).toEqual([['ab'], ['late']]);
   });
 });
 

@@ -28,7 +28,7 @@ describe('the event catalogue', () => {
     (_name, entry) => {
       for (const metric of entry.metrics ?? []) {
         expect(metric.name).toMatch(
-          metric.kind === 'counter' ? /^spillway_\w+_total$/ : /^spillway_\w+_seconds$/,
+          metric.kind === 'counter' ? /^spillway_\w+_total$/ : /^spillway_\w+_(?:seconds|size)$/,
         );
         for (const label of metric.labels ?? []) expect(hasFewValues(label, entry)).toBe(true);
         const measured = metric.kind === 'counter' ? metric.by : metric.of;
@@ -83,6 +83,6 @@ function hasFewValues(label: string, { fields }: EventEntry): boolean {
   return (
     (kind !== undefined && typeof kind !== 'string') ||
     kind === 'code' ||
-    ['stage', 'policy', 'status'].includes(label)
+    ['stage', 'policy', 'status', 'appId', 'endpointId'].includes(label)
   );
 }

@@ -56,7 +56,7 @@ describe('a serialised error', () => {
     expect(serialiseError(error)).toMatchObject({
       type: 'SpillwayError',
       code: 'stage.failed',
-      message: 'Stage tag failed: the item was dropped',
+      message: 'Stage tag failed: its item went no further',
       stack: expect.stringContaining('SpillwayError'),
       cause: { type: 'TypeError', code: 'EINNER', message: 'inner' },
     });

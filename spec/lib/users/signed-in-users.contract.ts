@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { UserMessage } from '../../../lib/bus/bus.ts';
-import type { CreateStores } from '../../../lib/parts.ts';
+import type { CreateStores } from '../../../lib/stores.ts';
 import type { SignIn } from '../../../lib/users/signed-in-users.ts';
 import { openStores } from '../stores.ts';
 

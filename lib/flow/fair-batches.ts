@@ -1,0 +1,182 @@
+import { type Observable, Subject, type Subscription, timer } from 'rxjs';
+import { Ring } from './ring.ts';
+
+export type Batch<T> = readonly [T, ...T[]];
+
+export interface BatchShape<T> {
+  readonly maxSize: number;
+  /** The longest an item waits for others. The clock starts with the first item, so an idle queue never wakes. */
+  readonly maxWaitMs: number;
+  /** Items of different groups never share a batch, and groups take turns. Default: one group. */
+  readonly by?: (item: T) => unknown;
+  /** Urgent items go before others of their group, but not for ever. Default: none is. */
+  readonly isUrgent?: (item: T) => boolean;
+}
+
+/** Batches of urgent items alone that a group makes in a row while others of its items wait. */
+const maxUrgentInARow = 4;
+
+/**
+ * Gathers items into batches that close by size, by time or at completion, and hands out at most `slots` of them at once.
+ * Whoever takes a batch calls `free` when it is done.
+ *
+ * While all slots are taken, what could leave waits: then the groups take turns, one batch each, so that a group with
+ * many items does not hold up one with few. What is in a batch is decided when it leaves: one that had to wait is fuller.
+ *
+ * ```
+ * push     --a-b-A-----c----|     maxSize 2, maxWaitMs 6; small letters are one group, capitals another
+ * batches  ----x-------y----z     x=[a,b] y=[A] z=[c]
+ * ```
+ */
+export class FairBatches<T> {
+  readonly batches$: Observable<Batch<T>>;
+  readonly #batches$ = new Subject<Batch<T>>();
+  readonly #shape: BatchShape<T>;
+  readonly #groups = new Map<unknown, Group<T>>();
+  readonly #turns = new Ring<Group<T>>();
+  #slots: number;
+  #isCompleted = false;
+  #isHandingOut = false;
+
+  constructor(shape: BatchShape<T>, slots: number) {
+    this.#shape = shape;
+    this.#slots = slots;
+    this.batches$ = this.#batches$;
+  }
+
+  push(item: T): void {
+    const group = this.#groupOf(item);
+    group.add(item, this.#shape.isUrgent?.(item) === true);
+    if (this.#isCompleted) group.isDue = true;
+    else group.window ??= timer(this.#shape.maxWaitMs).subscribe(() => this.#endWindow(group));
+    this.#line(group);
+  }
+
+  /** A batch that left before leaves once more, as it is, in its group's turn. */
+  again(batch: Batch<T>): void {
+    const group = this.#groupOf(batch[0]);
+    group.again.push(batch);
+    this.#line(group);
+  }
+
+  /** Gives back the slot of a batch. */
+  free(): void {
+    this.#slots++;
+    this.#handOut();
+  }
+
+  /** No more items come, except for those that work on a batch brings: nothing waits for others any more. */
+  complete(): void {
+    this.#isCompleted = true;
+    for (const group of this.#groups.values()) {
+      group.window?.unsubscribe();
+      group.window = undefined;
+      group.isDue = true;
+      this.#line(group);
+    }
+  }
+
+  /** Ends without handing anything out. */
+  close(): void {
+    this.#batches$.complete();
+    for (const group of this.#groups.values()) group.window?.unsubscribe();
+    this.#groups.clear();
+  }
+
+  #groupOf(item: T): Group<T> {
+    const key = this.#shape.by?.(item);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new Group(key, this.#shape.maxSize);
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  #endWindow(group: Group<T>): void {
+    group.window = undefined;
+    group.isDue = group.size > 0;
+    this.#line(group);
+    this.#forgetIfIdle(group);
+  }
+
+  #line(group: Group<T>): void {
+    if (group.isReady && !group.isInLine) {
+      group.isInLine = true;
+      this.#turns.push(group);
+    }
+    this.#handOut();
+  }
+
+  /** A loop and no recursion: work that is done at once frees its slot while its batch is handed out. */
+  #handOut(): void {
+    if (this.#isHandingOut) return;
+    this.#isHandingOut = true;
+    while (this.#slots > 0) {
+      const group = this.#turns.shift();
+      if (group === undefined) break;
+      const batch = group.take();
+      group.isInLine = group.isReady;
+      if (group.isInLine) this.#turns.push(group);
+      this.#forgetIfIdle(group);
+      if (batch === undefined) continue;
+      this.#slots--;
+      this.#batches$.next(batch);
+    }
+    this.#isHandingOut = false;
+  }
+
+  #forgetIfIdle(group: Group<T>): void {
+    if (group.size === 0 && group.window === undefined && !group.isReady) this.#groups.delete(group.key);
+  }
+}
+
+/** What waits of one group. */
+class Group<T> {
+  readonly key: unknown;
+  readonly again = new Ring<Batch<T>>();
+  readonly #maxSize: number;
+  readonly #urgent = new Ring<T>();
+  readonly #others = new Ring<T>();
+  /** Runs from the first item that waits; at its end everything that is here is due. */
+  window: Subscription | undefined;
+  isDue = false;
+  isInLine = false;
+  #urgentInARow = 0;
+
+  constructor(key: unknown, maxSize: number) {
+    this.key = key;
+    this.#maxSize = maxSize;
+  }
+
+  get size(): number {
+    return this.#urgent.size + this.#others.size;
+  }
+
+  /** Whether a batch could leave now. */
+  get isReady(): boolean {
+    return this.again.size > 0 || this.size >= this.#maxSize || (this.isDue && this.size > 0);
+  }
+
+  add(item: T, isUrgent: boolean): void {
+    (isUrgent ? this.#urgent : this.#others).push(item);
+  }
+
+  take(): Batch<T> | undefined {
+    const again = this.again.shift();
+    if (again !== undefined) return again;
+    const othersFirst = this.#urgentInARow >= maxUrgentInARow;
+    const others = this.#others.size;
+    const batch: T[] = [];
+    for (const ring of othersFirst ? [this.#others, this.#urgent] : [this.#urgent, this.#others]) {
+      while (ring.size > 0 && batch.length < this.#maxSize) batch.push(ring.shift() as T);
+    }
+    this.#urgentInARow = others > 0 && this.#others.size === others ? this.#urgentInARow + 1 : 0;
+    if (this.size === 0) this.isDue = false;
+    return isBatch(batch) ? batch : undefined;
+  }
+}
+
+function isBatch<T>(items: readonly T[]): items is Batch<T> {
+  return items.length > 0;
+}

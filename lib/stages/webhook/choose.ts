@@ -1,0 +1,79 @@
+import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
+import type { PendingEvent } from '../../outbox/outbox.ts';
+import type { WebhookEndpoint } from '../../webhooks/endpoint.ts';
+import { chainOf, toPayload } from '../../webhooks/payload.ts';
+import type { TurnChosen, TurnRead } from '../../webhooks/turn.ts';
+import { defineStage } from '../define-stage.ts';
+import type { Services } from '../services.ts';
+import { DROP, type Drop } from '../stage.ts';
+import { readLimit } from './read.ts';
+import { sealed } from './ready-view.ts';
+
+type Needs = Pick<Services, 'clock' | 'config' | 'outbox' | 'schedule'>;
+
+/** The next batch: of what was read, the first events that this endpoint takes. Too few wait for more until their window is over. */
+export const choose = defineStage({
+  name: 'choose',
+  needs: ['clock', 'config', 'outbox', 'schedule'],
+  map: (turn: TurnRead, services): MaybePromise<TurnChosen | Drop> => {
+    const { content, endpoint } = turn;
+    const batchSize = endpoint.batching ? services.config.webhooks.batchSize : 1;
+    const { chosen, upTo } = firstTaken(content.events, endpoint, batchSize);
+    const [oldest, ...others] = chosen;
+    if (oldest === undefined || upTo === undefined) return goOn(turn, upTo, services);
+    const waitsUntilMs = oldest.event.atMs + services.config.webhooks.batchWindowMs;
+    const isPartial = chosen.length < batchSize && isAll(turn, services) && !services.schedule.isDraining;
+    if (isPartial && services.clock.now() < waitsUntilMs) {
+      services.schedule.gather(turn, waitsUntilMs, content.events.length + batchSize - chosen.length);
+      return DROP;
+    }
+    return { ...turn, chosen: [oldest, ...others], upTo, ready: toReady(turn, chosen) };
+  },
+});
+
+function takes(endpoint: WebhookEndpoint, { event }: PendingEvent): boolean {
+  return event.kind === 'spillway_coalesced' || endpoint.takes(event.kind, event.channel);
+}
+
+function firstTaken(
+  events: readonly PendingEvent[],
+  endpoint: WebhookEndpoint,
+  limit: number,
+): { readonly chosen: readonly PendingEvent[]; readonly upTo: number | undefined } {
+  const chosen: PendingEvent[] = [];
+  let upTo: number | undefined;
+  for (const pending of events) {
+    if (takes(endpoint, pending)) {
+      if (chosen.length === limit) break;
+      chosen.push(pending);
+    }
+    upTo = pending.position;
+  }
+  return { chosen, upTo };
+}
+
+/** Whether nothing is behind what was read. */
+function isAll({ content }: TurnRead, { config }: Needs): boolean {
+  return content.events.length < readLimit(config);
+}
+
+/** The endpoint takes none of what was read. */
+function goOn(turn: TurnRead, upTo: number | undefined, services: Needs): MaybePromise<Drop> {
+  const { outbox, schedule } = services;
+  if (upTo === undefined) {
+    schedule.idle(turn);
+    return DROP;
+  }
+  return andThen(outbox.skip(turn.lane, turn.content.token, upTo), (isSkipped) => {
+    if (isSkipped && isAll(turn, services)) schedule.idle(turn);
+    else schedule.again(turn);
+    return DROP;
+  });
+}
+
+function toReady({ content, endpoint }: TurnRead, chosen: readonly PendingEvent[]): TurnChosen['ready'] {
+  const events = chosen.map(({ event }) => event);
+  const chain = chainOf(events, content.sent);
+  const payloads = events.map((event, index) => toPayload(event, chain[index]));
+  return sealed({ appId: endpoint.appId, endpointId: endpoint.id, events: payloads });
+}

@@ -1,0 +1,97 @@
+import type { Config } from '../config/schema.ts';
+import type { Bus, BusMessage } from './bus/bus.ts';
+import { LocalBus } from './bus/local.ts';
+import type { CachedEvents } from './cache/cached-events.ts';
+import { MemoryCachedEvents } from './cache/memory.ts';
+import type { Clock } from './flow/clock.ts';
+import type { MaybePromise } from './flow/maybe-promise.ts';
+import { MemoryMembershipStore } from './membership/memory.ts';
+import type { MembershipStore } from './membership/membership-store.ts';
+import { MemoryOutbox } from './outbox/memory.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import { readSpool, removeSpool, writeSpool } from './outbox/spool-file.ts';
+import type { ConnectionQuota } from './quota/connection-quota.ts';
+import { MemoryConnectionQuota } from './quota/memory.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+import { MemorySignedInUsers } from './users/memory.ts';
+import type { SignedInUsers } from './users/signed-in-users.ts';
+
+/** The parts that hold what is shared between nodes: in memory for one process, elsewhere for several. */
+export interface Stores {
+  readonly bus: Bus;
+  readonly membership: MembershipStore;
+  readonly cachedEvents: CachedEvents;
+  readonly users: SignedInUsers;
+  readonly quota: ConnectionQuota;
+  readonly outbox: Outbox;
+  /** Before the first connection: takes up what an earlier process left. */
+  readonly open: () => MaybePromise<void>;
+  /** Every connection is settled and no other comes: leaves that wait for a return are told now. */
+  readonly settle: () => MaybePromise<void>;
+  /** The end: keeps what endpoints have not been told. */
+  readonly close: () => MaybePromise<void>;
+}
+
+export interface StoreTools {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** Makes the stores; `deliverHere` is the end of the bus on this node. */
+export type CreateStores = (
+  config: Config,
+  deliverHere: (message: BusMessage) => void,
+  tools: StoreTools,
+) => Stores;
+
+const hourMs = 3_600_000;
+
+/** Everything in this process's memory. */
+export const createMemoryStores: CreateStores = (config, deliverHere, { clock, telemetry }) => {
+  const bus = new LocalBus(deliverHere);
+  const { graceMs, retainHours, maxBacklogBytes, spoolFile } = config.webhooks;
+  const outbox = new MemoryOutbox({
+    clock,
+    graceMs,
+    partitions: config.cluster.partitions,
+    retainMs: retainHours * hourMs,
+    maxBytesPerApp: maxBacklogBytes,
+    onCoalesced: (told) => telemetry.emit('outbox.coalesced', told),
+    onDeadLettered: (told) => telemetry.emit('outbox.dead-lettered', told),
+    onExpired: (told) => telemetry.emit('outbox.expired', told),
+  });
+  return {
+    bus,
+    membership: new MemoryMembershipStore(
+      (announcement) => bus.publish({ kind: 'membership', ...announcement }),
+      outbox.lifecycle,
+    ),
+    cachedEvents: new MemoryCachedEvents(config.cache.ttlSeconds),
+    users: new MemorySignedInUsers((appId, state) => bus.publish({ kind: 'user', appId, ...state })),
+    quota: new MemoryConnectionQuota(),
+    outbox,
+    open: () => (spoolFile === undefined ? undefined : takeUp(outbox, spoolFile, telemetry)),
+    settle: () => outbox.settle(),
+    close: () => keep(outbox, spoolFile, telemetry),
+  };
+};
+
+async function takeUp(outbox: MemoryOutbox, file: string, telemetry: Telemetry): Promise<void> {
+  const lines = await readSpool(file);
+  if (lines === undefined) return;
+  outbox.restore(lines);
+  await removeSpool(file);
+  telemetry.emit('outbox.restored', { file, events: outbox.undelivered });
+}
+
+/** Without a file what is left dies with the process, and that is said. */
+async function keep(outbox: MemoryOutbox, file: string | undefined, telemetry: Telemetry): Promise<void> {
+  outbox.close();
+  const events = outbox.undelivered;
+  if (file !== undefined) {
+    await writeSpool(file, outbox.spool());
+    telemetry.emit('outbox.spooled', { file, events });
+  } else if (events > 0) {
+    telemetry.emit('outbox.lost', { events });
+  }
+}
