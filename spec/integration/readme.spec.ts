@@ -92,21 +92,21 @@ describe('the snippets', () => {
     for (const line of ini.trim().split('\n')) expect(line).toMatch(/^(PUSHER|BROADCAST)_[A-Z_]+=\S+$/);
   });
 
-  it('of a receiver act on each id once, in Node.js', async () => {
+  it('of a receiver act on each id once, in Node.js', () => {
     const [, , receiver = ''] = blocks('js');
-    const handled: string[] = [];
-    const seen = new Set<string>();
-    const query = (_: string, [id]: readonly [string]) => ({
-      rowCount: seen.size < seen.add(id).size ? 1 : 0,
+    const script = `
+      const seen = new Set();
+      const query = async (_, [id]) => ({ rowCount: seen.size < seen.add(id).size ? 1 : 0 });
+      const db = { transaction: (work) => work({ query }) };
+      const handle = (event) => process.stdout.write(event.id);
+      const body = '${twice}';
+      { ${receiver} }
+      { ${receiver} }`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module'], {
+      input: script,
+      encoding: 'utf8',
     });
-    const db = { transaction: (work: (tx: object) => Promise<void>) => work({ query }) };
-    const run = new Function('body', 'db', 'handle', `return (async () => {${receiver}})()`) as (
-      ...args: readonly unknown[]
-    ) => Promise<void>;
-    const handle = ({ id }: { id: string }) => handled.push(id);
-    await run(twice, db, handle);
-    await run(twice, db, handle);
-    expect(handled).toEqual(['a', 'b']);
+    expect([stdout, stderr]).toEqual(['ab', '']);
   });
 
   it('of a receiver act on each id once, in PHP', () => {
