@@ -40,6 +40,7 @@ export function registerGauges(
     () => parts.welcomes.waiting,
   );
   registerAnnouncing(metrics, parts);
+  for (const { name, help, read } of parts.stores.gauges) gauge(name, help, read);
   metrics.registerCounter('spillway_fanout_encoded_total', 'Events encoded', () => parts.fanout.encoded);
   metrics.registerCounter('spillway_fanout_writes_total', 'Writes to sockets', () => parts.fanout.writes);
   registerWebhookMetrics(metrics, parts);

@@ -7,7 +7,7 @@ import type { Clock } from './flow/clock.ts';
 import type { MaybePromise } from './flow/maybe-promise.ts';
 import { MemoryMembershipStore } from './membership/memory.ts';
 import type { MembershipStore } from './membership/membership-store.ts';
-import { MemoryOutbox } from './outbox/memory.ts';
+import { MemoryOutbox, type OutboxSize } from './outbox/memory.ts';
 import type { Outbox } from './outbox/outbox.ts';
 import { readSpool, removeSpool, writeSpool } from './outbox/spool-file.ts';
 import type { ConnectionQuota } from './quota/connection-quota.ts';
@@ -30,6 +30,14 @@ export interface Stores {
   readonly settle: () => MaybePromise<void>;
   /** The end: keeps what endpoints have not been told. */
   readonly close: () => MaybePromise<void>;
+  /** What these stores hold. */
+  readonly gauges: readonly StoreGauge[];
+}
+
+interface StoreGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => number;
 }
 
 export interface StoreTools {
@@ -73,8 +81,23 @@ export const createMemoryStores: CreateStores = (config, deliverHere, { clock, t
     open: () => (spoolFile === undefined ? undefined : takeUp(outbox, spoolFile, telemetry)),
     settle: () => outbox.settle(),
     close: () => keep(outbox, spoolFile, telemetry),
+    gauges: outboxGauges(outbox),
   };
 };
+
+function outboxGauges(outbox: MemoryOutbox): readonly StoreGauge[] {
+  const gauge = (name: string, help: string, read: (size: OutboxSize) => number): StoreGauge => ({
+    name: `spillway_outbox_${name}`,
+    help,
+    read: () => read(outbox.size),
+  });
+  return [
+    gauge('armed_leaves', 'Leaves that wait for a return', ({ armedDeadlines }) => armedDeadlines),
+    gauge('events', 'Events kept, delivered ones among them', ({ events }) => events),
+    gauge('bytes', 'Bytes of events kept, an estimate', ({ bytes }) => bytes),
+    gauge('channels', 'Channels whose seq is known, vacated ones among them', ({ channels }) => channels),
+  ];
+}
 
 async function takeUp(outbox: MemoryOutbox, file: string, telemetry: Telemetry): Promise<void> {
   const lines = await readSpool(file);
