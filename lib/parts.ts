@@ -27,7 +27,7 @@ import { createPost } from './webhooks/undici-post.ts';
 
 export type Parts = Services & {
   /** The ends of the stores' life: see `Stores`. */
-  readonly stores: Pick<Stores, 'open' | 'settle' | 'close' | 'gauges'>;
+  readonly stores: Pick<Stores, 'abandon' | 'open' | 'settle' | 'close' | 'gauges'>;
   /** Ends the connections to webhook endpoints. */
   readonly closePost: () => Promise<void>;
   readonly departures: Subject<Departed>;

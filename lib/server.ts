@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { config as rxjs, interval, Subscription } from 'rxjs';
+import { config as rxjs, exhaustMap, interval, Subscription } from 'rxjs';
 import type { ConfigWarning } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { connect } from '../pipelines/connect.ts';
@@ -11,7 +11,7 @@ import { webhook } from '../pipelines/webhook.ts';
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
-import { SpillwayError } from './errors/spillway-error.ts';
+import { isolate } from './flow/isolate.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
 import { modulesForStages, version } from './package.ts';
@@ -21,6 +21,7 @@ import type { SlotStage } from './stages/define-stage.ts';
 import { loadStages } from './stages/load-stages.ts';
 import { type RunningPipeline, runPipeline } from './stages/runner.ts';
 import { stopServer } from './stop.ts';
+import { sweepSockets } from './sweep.ts';
 import type { Readiness } from './telemetry/health.ts';
 import { type LogStream, toLogStream } from './telemetry/log-stream.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -117,14 +118,29 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   subscriptions.push(parts.outbox.work$.subscribe((work) => parts.schedule.wake(work)));
   registerGauges(metrics, parts, edge, pipelines);
   await parts.stores.open();
-  await parts.outbox.open(parts.endpoints.all());
-
-  const port = await edge.listen();
-  const admin = await startAdmin(foundation, readiness, parts, edge);
+  const { port, admin } = await listen(foundation, readiness, parts, edge);
   announceListening(foundation, port, admin);
   const running = { ...foundation, parts, edge, admin, pipelines, aborter };
   const stop = once((reason: string) => stopServer(running, reason));
   return { port, adminPort: admin.port, parts, edge, stop };
+}
+
+/** A start that fails here, the port taken for instance, leaves the spool as it would leave it at a stop. */
+async function listen(
+  foundation: Foundation,
+  readiness: () => Readiness,
+  parts: Parts,
+  edge: Edge,
+): Promise<{ readonly port: number; readonly admin: AdminServer }> {
+  try {
+    await parts.outbox.open(parts.endpoints.all());
+    const port = await edge.listen();
+    return { port, admin: await startAdmin(foundation, readiness, parts, edge) };
+  } catch (error) {
+    parts.schedule.close();
+    await parts.stores.abandon();
+    throw error;
+  }
 }
 
 function readinessOf({ node }: Parts, pipelines: readonly RunningPipeline[]): Readiness {
@@ -177,26 +193,17 @@ function runClocks(parts: Parts, edge: Edge): readonly Subscription[] {
     activityTimeoutMs: server.activityTimeoutSeconds * 1000,
     pongTimeoutMs: server.pongTimeoutSeconds * 1000,
   };
-  const sweep = (): void => {
-    for (const socket of edge.findDead(limits, parts.clock.now())) {
-      if (socket.connection === undefined) socket.terminate();
-      else parts.disconnect(socket.connection, 'pong-timeout', new SpillwayError('connection.pong-timeout'));
-    }
-    closeUnauthorised(parts);
-  };
+  const sweep$ = isolate(() => sweepSockets(parts, edge, limits), {
+    timeoutMs: 60_000,
+    onError: (err) =>
+      parts.telemetry.emit('stage.failed', { stage: 'sweep', pipeline: 'clock', code: 'internal', err }),
+  });
   return [
-    interval(sweepEveryMs(limits)).subscribe(sweep),
+    interval(sweepEveryMs(limits))
+      .pipe(exhaustMap(() => sweep$))
+      .subscribe(),
     interval(250).subscribe(() => parts.announcer.sendWaitingCounts()),
   ];
-}
-
-function closeUnauthorised(parts: Parts): void {
-  const nowMs = parts.clock.now();
-  for (const connection of parts.connections.all()) {
-    const limitMs = connection.app.config.requireAuthWithinSeconds * 1000;
-    if (limitMs === 0 || connection.authorised || nowMs - connection.openedAtMs < limitMs) continue;
-    parts.disconnect(connection, 'unauthorised', new SpillwayError('connection.unauthorised'));
-  }
 }
 
 async function startAdmin(

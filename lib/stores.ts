@@ -7,9 +7,9 @@ import type { Clock } from './flow/clock.ts';
 import type { MaybePromise } from './flow/maybe-promise.ts';
 import { MemoryMembershipStore } from './membership/memory.ts';
 import type { MembershipStore } from './membership/membership-store.ts';
-import { MemoryOutbox, type OutboxSize } from './outbox/memory.ts';
+import { MemoryOutbox, type OutboxSize } from './outbox/memory/memory-outbox.ts';
 import type { Outbox } from './outbox/outbox.ts';
-import { readSpool, removeSpool, writeSpool } from './outbox/spool-file.ts';
+import { readSpool, removeSpool, writeSpool } from './outbox/memory/spool-file.ts';
 import type { ConnectionQuota } from './quota/connection-quota.ts';
 import { MemoryConnectionQuota } from './quota/memory.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -28,7 +28,9 @@ export interface Stores {
   readonly open: () => MaybePromise<void>;
   /** Every connection is settled and no other comes: leaves that wait for a return are told now. */
   readonly settle: () => MaybePromise<void>;
-  /** The end: keeps what endpoints have not been told. */
+  /** The start failed behind `open`: gives back what that took up. */
+  readonly abandon: () => MaybePromise<void>;
+  /** The end: keeps what endpoints have not been told. Never fails: what cannot be kept is said. */
   readonly close: () => MaybePromise<void>;
   /** What these stores hold. */
   readonly gauges: readonly StoreGauge[];
@@ -78,9 +80,8 @@ export const createMemoryStores: CreateStores = (config, deliverHere, { clock, t
     users: new MemorySignedInUsers((appId, state) => bus.publish({ kind: 'user', appId, ...state })),
     quota: new MemoryConnectionQuota(),
     outbox,
-    open: () => (spoolFile === undefined ? undefined : takeUp(outbox, spoolFile, telemetry)),
+    ...spoolOf(outbox, spoolFile, telemetry),
     settle: () => outbox.settle(),
-    close: () => keep(outbox, spoolFile, telemetry),
     gauges: outboxGauges(outbox),
   };
 };
@@ -99,22 +100,44 @@ function outboxGauges(outbox: MemoryOutbox): readonly StoreGauge[] {
   ];
 }
 
-async function takeUp(outbox: MemoryOutbox, file: string, telemetry: Telemetry): Promise<void> {
+/** A process that took nothing up leaves the file alone when its start fails: it may be that of one that runs. */
+function spoolOf(
+  outbox: MemoryOutbox,
+  file: string | undefined,
+  telemetry: Telemetry,
+): Pick<Stores, 'open' | 'abandon' | 'close'> {
+  let hasTakenUp = false;
+  return {
+    open: async () => {
+      hasTakenUp = file !== undefined && (await takeUp(outbox, file, telemetry));
+    },
+    abandon: () => (hasTakenUp ? keep(outbox, file, telemetry) : outbox.close()),
+    close: () => keep(outbox, file, telemetry),
+  };
+}
+
+/** Whether there was something. */
+async function takeUp(outbox: MemoryOutbox, file: string, telemetry: Telemetry): Promise<boolean> {
   const lines = await readSpool(file);
-  if (lines === undefined) return;
+  if (lines === undefined) return false;
   outbox.restore(lines);
   await removeSpool(file);
   telemetry.emit('outbox.restored', { file, events: outbox.undelivered });
+  return true;
 }
 
-/** Without a file what is left dies with the process, and that is said. */
+/** Without a file what is left dies with the process, and that is said; so is a file that cannot be written. */
 async function keep(outbox: MemoryOutbox, file: string | undefined, telemetry: Telemetry): Promise<void> {
   outbox.close();
   const events = outbox.undelivered;
-  if (file !== undefined) {
-    await writeSpool(file, outbox.spool());
-    telemetry.emit('outbox.spooled', { file, events });
-  } else if (events > 0) {
-    telemetry.emit('outbox.lost', { events });
+  if (file === undefined) {
+    if (events > 0) telemetry.emit('outbox.lost', { events });
+    return;
+  }
+  try {
+    telemetry.emit('outbox.spooled', { file: await writeSpool(file, outbox.spool()), events });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    telemetry.emit('outbox.spool-failed', { file, events, reason });
   }
 }

@@ -7,6 +7,9 @@ import type { Fanout } from './fanout.ts';
 import { cutAt, netFrames } from './net-changes.ts';
 import { SubscriptionCounts } from './subscription-counts.ts';
 
+/** However long an announcement takes, the next one is not kept waiting for longer than this, unless `windowMs` is. */
+export const maxWindowMs = 2_000;
+
 export interface AnnouncerSettings {
   /** A channel's window in milliseconds: one announcement in it, with everything since the last. */
   readonly windowMs: number;
@@ -17,7 +20,7 @@ export interface AnnouncerSettings {
  * Tells a channel's subscribers on this node who came, who went and how many are there: at most once in each of the
  * channel's windows, in one write for each socket. After a quiet window the announcement goes out with the end of the
  * tick, later ones with the end of the window. A window is longer than `windowMs` while the last announcement took more
- * than half of it.
+ * than half of it, up to `maxWindowMs`: what is measured may also be a process that stood still.
  */
 export class Announcer {
   readonly #registry: ChannelRegistry;
@@ -118,7 +121,7 @@ export class Announcer {
   }
 
   #windowOf({ announcing }: Channel): number {
-    return Math.max(this.#windowMs, 2 * announcing.costMs);
+    return Math.max(this.#windowMs, Math.min(maxWindowMs, 2 * announcing.costMs));
   }
 
   /** Until the channel's window is over; 0 when it is. A clock that is set back makes no window longer. */

@@ -38,6 +38,8 @@ export class Channel {
   readonly subscriptions = new Set<Subscription>();
   readonly joining = new Set<JoiningSubscription>();
   readonly pendingLeaves = new Set<PendingLeave>();
+  /** Of the pending leaves those that no call to the store carries yet: neither a batch nor a join that had to come after them. */
+  readonly untoldLeaves = new Set<PendingLeave>();
 
   /** Entries not yet sent to everybody; the first one has the sequence number `firstSequence`. */
   readonly entries: Entry[] = [];

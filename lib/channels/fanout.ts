@@ -7,7 +7,9 @@ import type { Frames } from './net-changes.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Writes in one go; then other work of the event loop has its turn. */
-export const writesPerSlice = 1_000;
+export const writesPerSlice = 500;
+/** What is pending for longer is overdue: a storm of events from sockets keeps the end of the turn away. */
+const overdueMs = 2;
 /** What may be pending on one channel. Beyond it the channel is flushed at once by whoever publishes. */
 export const maxPendingEntries = 1_024;
 export const maxPendingBytes = 1024 * 1024;
@@ -35,6 +37,8 @@ export class Fanout {
   readonly #dirty = new DirtyChannels();
   readonly #flush = (): void => this.#flushSlice();
   #scheduled = false;
+  #isFlushing = false;
+  #pendingSinceMs = 0;
   #publishOrder = 0;
   #encoded = 0;
   #writes = 0;
@@ -74,7 +78,7 @@ export class Fanout {
 
   /**
    * Puts the frames of an announcement on the pending list, as one entry. However large, it waits for the flush: there is
-   * one in each of the channel's windows.
+   * one in each of the channel's windows, and its bytes do not count against the cap.
    */
   publishFrames(channel: Channel, { bytes, count }: Frames, version: number): void {
     if (channel.subscriptions.size === 0) return;
@@ -103,6 +107,15 @@ export class Fanout {
     for (const subscription of behind) this.#sendRest(subscription, subscription.channel.nextSequence);
   }
 
+  /**
+   * Begins the flush now when it should have come already. The event loop hands out thousands of closed sockets in one
+   * turn, so whoever works on things that come in storms asks this after each.
+   */
+  flushOverdue(): void {
+    if (this.#dirty.isEmpty || this.#isFlushing) return;
+    if (performance.now() - this.#pendingSinceMs >= overdueMs) this.#flushPending();
+  }
+
   /** Sends everything pending on the channel to everybody, now. */
   flushChannel(channel: Channel): void {
     while (channel.entries.length > 0) {
@@ -113,7 +126,7 @@ export class Fanout {
   #add(channel: Channel, entry: Entry, frames: number): void {
     this.#encoded += frames;
     channel.entries.push(entry);
-    channel.pendingBytes += entry.frame.length;
+    channel.pendingBytes += countedBytes(entry);
     this.#pendingEntries++;
     if (!channel.scheduled) this.#enlist(channel);
   }
@@ -121,6 +134,7 @@ export class Fanout {
   #enlist(channel: Channel): void {
     channel.scheduled = true;
     channel.publishOrder = ++this.#publishOrder;
+    if (this.#dirty.isEmpty) this.#pendingSinceMs = performance.now();
     this.#dirty.add(channel);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -128,6 +142,13 @@ export class Fanout {
   }
 
   #flushSlice(): void {
+    this.#flushPending();
+    this.#scheduled = !this.#dirty.isEmpty;
+    if (this.#scheduled) this.#schedule(this.#flush);
+  }
+
+  #flushPending(): void {
+    this.#isFlushing = true;
     let budget = writesPerSlice;
     for (let channel = this.#dirty.next(); channel !== undefined; channel = this.#dirty.next()) {
       budget -= this.#flushSome(channel, budget);
@@ -135,8 +156,8 @@ export class Fanout {
       else this.#finish(channel);
       if (budget <= 0) break;
     }
-    this.#scheduled = !this.#dirty.isEmpty;
-    if (this.#scheduled) this.#schedule(this.#flush);
+    this.#pendingSinceMs = performance.now();
+    this.#isFlushing = false;
   }
 
   #finish(channel: Channel): void {
@@ -173,9 +194,8 @@ export class Fanout {
   }
 
   #endPass(channel: Channel, pass: Pass): void {
-    channel.entries.splice(0, pass.count);
+    for (const entry of channel.entries.splice(0, pass.count)) channel.pendingBytes -= countedBytes(entry);
     channel.firstSequence = pass.to;
-    channel.pendingBytes -= pass.frames.length;
     channel.pass = undefined;
     this.#pendingEntries -= pass.count;
   }
@@ -216,6 +236,11 @@ export class Fanout {
     this.#writes++;
     transport.write(frames);
   }
+}
+
+/** What an entry takes of `maxPendingBytes`. */
+function countedBytes({ frame, version }: Entry): number {
+  return version === 0 ? frame.length : 0;
 }
 
 function isFor(entry: Entry, subscription: Subscription): boolean {

@@ -30,21 +30,21 @@ function keep(byUser: Map<string, readonly string[]>, userId: string, text: stri
 }
 
 /**
- * Announcements, in version order, in parts: whoever was shown the channel at one of the versions `cuts` knows all of a
- * part or nothing of it.
+ * Announcements, in version order, in parts: whoever was shown the channel at one of the versions `cuts`, which rise, knows
+ * all of a part or nothing of it.
  */
 export function cutAt(
   announcements: readonly MembershipAnnouncement[],
   cuts: readonly number[],
 ): readonly (readonly MembershipAnnouncement[])[] {
   const parts: MembershipAnnouncement[][] = [];
-  let previous = Number.NEGATIVE_INFINITY;
+  let next = 0;
   for (const announcement of announcements) {
     const part = parts.at(-1);
-    const isCut = cuts.some((cut) => previous <= cut && cut < announcement.version);
-    if (part === undefined || isCut) parts.push([announcement]);
+    const passed = next;
+    while ((cuts[next] ?? Number.POSITIVE_INFINITY) < announcement.version) next++;
+    if (part === undefined || next > passed) parts.push([announcement]);
     else part.push(announcement);
-    previous = announcement.version;
   }
   return parts;
 }

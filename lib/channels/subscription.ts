@@ -34,6 +34,4 @@ export interface PendingLeave {
   readonly socketId: string;
   readonly incarnation: number;
   readonly userId: string | undefined;
-  /** True once a call to the store carries it: the batch, or a join that had to come after it. */
-  settled: boolean;
 }

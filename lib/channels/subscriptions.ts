@@ -86,14 +86,27 @@ export class Subscriptions {
   }
 
   /** Leaves of the channel that no call to the store carries yet; the caller's next call does. */
-  takeLeaves(joining: JoiningSubscription): readonly PendingLeave[] {
-    const leaves = [...joining.channel.pendingLeaves].filter((leave) => !leave.settled);
-    for (const leave of leaves) leave.settled = true;
+  takeLeaves({ channel }: JoiningSubscription): readonly PendingLeave[] {
+    const leaves = [...channel.untoldLeaves];
+    this.carry(leaves);
     return leaves;
+  }
+
+  /** A call to the store carries these leaves: no join has to. */
+  carry(leaves: readonly PendingLeave[]): void {
+    for (const leave of leaves) leave.channel.untoldLeaves.delete(leave);
+  }
+
+  /** The call that carried these leaves failed. */
+  giveBack(leaves: readonly PendingLeave[]): void {
+    for (const leave of leaves) {
+      if (leave.channel.pendingLeaves.has(leave)) leave.channel.untoldLeaves.add(leave);
+    }
   }
 
   /** The store has heard of the leave. */
   forgetLeave(leave: PendingLeave): void {
+    leave.channel.untoldLeaves.delete(leave);
     leave.channel.pendingLeaves.delete(leave);
     this.#registry.release(leave.channel);
   }
@@ -110,7 +123,8 @@ function leaveOf({
   incarnation,
   userId,
 }: Subscription | JoiningSubscription): PendingLeave {
-  const leave = { channel, socketId: connection.socketId, incarnation, userId, settled: false };
+  const leave = { channel, socketId: connection.socketId, incarnation, userId };
   channel.pendingLeaves.add(leave);
+  channel.untoldLeaves.add(leave);
   return leave;
 }

@@ -11,7 +11,6 @@ import type { NodeState } from '../stages/services.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { ClientSocket, type ClientSocketListener } from './client-socket.ts';
 import { toConnectionRequest } from './connection-request.ts';
-import { checkAlive, type HeartbeatLimits } from './heartbeat.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 /** After a close frame was sent, how long the client may take to answer it. */
@@ -99,9 +98,9 @@ export class Edge implements ClientSocketListener {
     for (const socket of this.#sockets) socket.terminate();
   }
 
-  /** Looks at every socket once; answers those that gave no sign of life in time. */
-  findDead(limits: HeartbeatLimits, nowMs: number): readonly ClientSocket[] {
-    return [...this.#sockets].filter((socket) => !checkAlive(socket, limits, nowMs));
+  /** What is open, for the sweep. */
+  get sockets(): Iterable<ClientSocket> {
+    return this.#sockets;
   }
 
   onFrame(socket: ClientSocket, frame: string | number): void {

@@ -6,11 +6,11 @@ import { type Batch, type BatchShape, FairBatches } from './fair-batches.ts';
 import { toStream, type Work } from './isolate.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
-/** Why an item is worked on alone, at once: the queue is full, skipped because it was full too often, or not used. */
-export type InlineReason = 'queue-full' | 'breaker-open' | 'inline';
+/** Why an item is worked on alone, at once, although there is a queue: it is full, or skipped because it was full too often. */
+export type InlineReason = 'queue-full' | 'breaker-open';
 
 export interface BatchEffectLimits<In> {
-  /** `inline`: no queue, each item is worked on alone, at once. */
+  /** `inline`: each item is worked on alone, at once, and only what failed waits. */
   readonly mode: 'batched' | 'inline';
   readonly batch: BatchShape<In>;
   /** Batches in work at once. */
@@ -55,7 +55,7 @@ type Run<In, Out> = (batch: Batch<In>) => MaybePromise<Out> | Observable<Out>;
 /**
  * Work on batches with a bounded queue before it whose overflow policy is `inline`: an item that finds the queue full is
  * worked on alone, at once, by the same function. One semantics, two schedules; nothing is refused and nothing is lost: a
- * batch that fails is tried again, one that is late is waited for.
+ * batch that fails is tried again, an item that failed alone in a batch with others, and what is late is waited for.
  *
  * A breaker spares a queue that stays full: it is skipped for a while, then one item tries it again.
  */
@@ -126,14 +126,12 @@ class BatchWork<In, Out> implements BatchQueue {
   }
 
   accept(item: In): void {
-    const inline = this.#reasonToSkipQueue();
     const held = { item, sinceMs: this.#clock.now(), isQueued: false, failures: 0 };
     this.#held.add(held);
-    if (inline === undefined) {
+    if (this.#limits.mode === 'batched' && this.#takesOneMore()) {
       this.#count(held);
       this.#batches.push(held);
     } else {
-      this.#limits.reports.onInline(inline, this.#queued);
       this.#begin([held], false);
     }
   }
@@ -150,16 +148,19 @@ class BatchWork<In, Out> implements BatchQueue {
     this.#underWay.unsubscribe();
   }
 
-  #reasonToSkipQueue(): InlineReason | undefined {
-    const { mode, capacity, reports } = this.#limits;
-    if (mode === 'inline') return 'inline';
-    if (!this.#gate.admits()) return 'breaker-open';
+  #takesOneMore(): boolean {
+    const { capacity, reports } = this.#limits;
+    if (!this.#gate.admits()) {
+      reports.onInline('breaker-open', this.#queued);
+      return false;
+    }
     if (this.#queued >= capacity) {
       if (this.#gate.failed()) reports.onBreakerOpened(this.#queued);
-      return 'queue-full';
+      reports.onInline('queue-full', this.#queued);
+      return false;
     }
     if (this.#gate.succeeded()) reports.onBreakerClosed();
-    return undefined;
+    return true;
   }
 
   #begin(batch: Batch<Held<In>>, holdsSlot: boolean): void {
@@ -174,7 +175,7 @@ class BatchWork<In, Out> implements BatchQueue {
     const answer = toStream(work).subscribe({
       next: (out) => this.#subscriber.next(out),
       error: (error: unknown) => {
-        this.#tryLater(error, batch);
+        this.#tryLater(error, batch, holdsSlot);
         end();
       },
       complete: () => {
@@ -194,14 +195,19 @@ class BatchWork<In, Out> implements BatchQueue {
     slot.unsubscribe();
   }
 
-  #tryLater(error: unknown, batch: Batch<Held<In>>): void {
-    for (const held of batch) this.#count(held);
+  /** What failed alone comes back among the others, so that many of them do not all ask again at once and alone. */
+  #tryLater(error: unknown, batch: Batch<Held<In>>, wasBatch: boolean): void {
     const { retryPausesMs, reports } = this.#limits;
-    const failures = ++batch[0].failures;
+    const failures = 1 + Math.max(...batch.map((held) => held.failures));
+    for (const held of batch) {
+      held.failures = failures;
+      this.#count(held);
+    }
     const pauseMs = retryPausesMs[Math.min(failures, retryPausesMs.length) - 1] ?? retryPausesMs[0];
     reports.onRetry(error, batch.length, failures, pauseMs);
     const pause$ = merge(timer(pauseMs), this.#ending$).pipe(take(1));
-    this.#underWay.add(pause$.subscribe(() => this.#batches.again(batch)));
+    const comeBack = wasBatch ? () => this.#batches.again(batch) : () => this.#batches.push(batch[0]);
+    this.#underWay.add(pause$.subscribe(comeBack));
   }
 
   #count(held: Held<In>): void {
@@ -222,12 +228,15 @@ class BatchWork<In, Out> implements BatchQueue {
   }
 }
 
-function shapeOfHeld<In>({ maxSize, maxWaitMs, by, isUrgent }: BatchShape<In>): BatchShape<Held<In>> {
+function shapeOfHeld<In>(shape: BatchShape<In>): BatchShape<Held<In>> {
+  const { maxSize, maxWaitMs, by, weightOf, isUrgent, oneATurn } = shape;
   return {
     maxSize,
     maxWaitMs,
     ...(by === undefined ? {} : { by: ({ item }: Held<In>) => by(item) }),
+    ...(weightOf === undefined ? {} : { weightOf: ({ item }: Held<In>) => weightOf(item) }),
     ...(isUrgent === undefined ? {} : { isUrgent: ({ item }: Held<In>) => isUrgent(item) }),
+    ...(oneATurn === undefined ? {} : { oneATurn }),
   };
 }
 

@@ -4,14 +4,25 @@ import { Ring } from './ring.ts';
 export type Batch<T> = readonly [T, ...T[]];
 
 export interface BatchShape<T> {
+  /** The batch closes once it weighs this much. */
   readonly maxSize: number;
+  /** What an item weighs, more than 0: those that make much work fill a batch sooner. Default: 1. */
+  readonly weightOf?: (item: T) => number;
   /** The longest an item waits for others. The clock starts with the first item, so an idle queue never wakes. */
   readonly maxWaitMs: number;
   /** Items of different groups never share a batch, and groups take turns. Default: one group. */
   readonly by?: (item: T) => unknown;
   /** Urgent items go before others of their group, but not for ever. Default: none is. */
   readonly isUrgent?: (item: T) => boolean;
+  /**
+   * At most one batch leaves in a turn of the event loop, until completion: a storm of items does not have all its work done
+   * in the turn in which it comes. Default: as many as there are slots for.
+   */
+  readonly oneATurn?: boolean;
 }
+
+/** The least a timer waits: other work of the event loop comes in between. */
+const turnMs = 1;
 
 /** Batches of urgent items alone that a group makes in a row while others of its items wait. */
 const maxUrgentInARow = 4;
@@ -37,6 +48,7 @@ export class FairBatches<T> {
   #slots: number;
   #isCompleted = false;
   #isHandingOut = false;
+  #pause: Subscription | undefined;
 
   constructor(shape: BatchShape<T>, slots: number) {
     this.#shape = shape;
@@ -46,7 +58,7 @@ export class FairBatches<T> {
 
   push(item: T): void {
     const group = this.#groupOf(item);
-    group.add(item, this.#shape.isUrgent?.(item) === true);
+    group.add({ item, weight: this.#shape.weightOf?.(item) ?? 1 }, this.#shape.isUrgent?.(item) === true);
     if (this.#isCompleted) group.isDue = true;
     else group.window ??= timer(this.#shape.maxWaitMs).subscribe(() => this.#endWindow(group));
     this.#line(group);
@@ -68,6 +80,8 @@ export class FairBatches<T> {
   /** No more items come, except for those that work on a batch brings: nothing waits for others any more. */
   complete(): void {
     this.#isCompleted = true;
+    this.#pause?.unsubscribe();
+    this.#pause = undefined;
     for (const group of this.#groups.values()) {
       group.window?.unsubscribe();
       group.window = undefined;
@@ -78,6 +92,7 @@ export class FairBatches<T> {
 
   /** Ends without handing anything out. */
   close(): void {
+    this.#pause?.unsubscribe();
     this.#batches$.complete();
     for (const group of this.#groups.values()) group.window?.unsubscribe();
     this.#groups.clear();
@@ -108,11 +123,18 @@ export class FairBatches<T> {
     this.#handOut();
   }
 
+  #pauseUntilNextTurn(): void {
+    this.#pause = timer(turnMs).subscribe(() => {
+      this.#pause = undefined;
+      this.#handOut();
+    });
+  }
+
   /** A loop and no recursion: work that is done at once frees its slot while its batch is handed out. */
   #handOut(): void {
     if (this.#isHandingOut) return;
     this.#isHandingOut = true;
-    while (this.#slots > 0) {
+    while (this.#slots > 0 && this.#pause === undefined) {
       const group = this.#turns.shift();
       if (group === undefined) break;
       const batch = group.take();
@@ -121,6 +143,7 @@ export class FairBatches<T> {
       this.#forgetIfIdle(group);
       if (batch === undefined) continue;
       this.#slots--;
+      if (this.#shape.oneATurn === true && !this.#isCompleted) this.#pauseUntilNextTurn();
       this.#batches$.next(batch);
     }
     this.#isHandingOut = false;
@@ -131,13 +154,19 @@ export class FairBatches<T> {
   }
 }
 
+interface Weighed<T> {
+  readonly item: T;
+  readonly weight: number;
+}
+
 /** What waits of one group. */
 class Group<T> {
   readonly key: unknown;
   readonly again = new Ring<Batch<T>>();
   readonly #maxSize: number;
-  readonly #urgent = new Ring<T>();
-  readonly #others = new Ring<T>();
+  readonly #urgent = new Ring<Weighed<T>>();
+  readonly #others = new Ring<Weighed<T>>();
+  #weight = 0;
   /** Runs from the first item that waits; at its end everything that is here is due. */
   window: Subscription | undefined;
   isDue = false;
@@ -155,11 +184,12 @@ class Group<T> {
 
   /** Whether a batch could leave now. */
   get isReady(): boolean {
-    return this.again.size > 0 || this.size >= this.#maxSize || (this.isDue && this.size > 0);
+    return this.again.size > 0 || this.#weight >= this.#maxSize || (this.isDue && this.size > 0);
   }
 
-  add(item: T, isUrgent: boolean): void {
-    (isUrgent ? this.#urgent : this.#others).push(item);
+  add(weighed: Weighed<T>, isUrgent: boolean): void {
+    this.#weight += weighed.weight;
+    (isUrgent ? this.#urgent : this.#others).push(weighed);
   }
 
   take(): Batch<T> | undefined {
@@ -168,11 +198,20 @@ class Group<T> {
     const othersFirst = this.#urgentInARow >= maxUrgentInARow;
     const others = this.#others.size;
     const batch: T[] = [];
+    let room = this.#maxSize;
     for (const ring of othersFirst ? [this.#others, this.#urgent] : [this.#urgent, this.#others]) {
-      while (ring.size > 0 && batch.length < this.#maxSize) batch.push(ring.shift() as T);
+      while (ring.size > 0 && room > 0) {
+        const { item, weight } = ring.shift() as Weighed<T>;
+        batch.push(item);
+        room -= weight;
+        this.#weight -= weight;
+      }
     }
     this.#urgentInARow = others > 0 && this.#others.size === others ? this.#urgentInARow + 1 : 0;
-    if (this.size === 0) this.isDue = false;
+    if (this.size === 0) {
+      this.isDue = false;
+      this.#weight = 0;
+    }
     return isBatch(batch) ? batch : undefined;
   }
 }

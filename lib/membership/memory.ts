@@ -1,3 +1,4 @@
+import { Ring } from '../flow/ring.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type {
   ChangeResult,
@@ -39,7 +40,7 @@ export class MemoryMembershipStore implements MembershipStore {
   readonly #lifecycle: LifecycleRecorder;
   /** New channels start above every version a vacated one had: a late announcement never looks new. */
   #versionFloor = 0;
-  readonly #toAnnounce: MembershipAnnouncement[] = [];
+  readonly #toAnnounce = new Ring<MembershipAnnouncement>();
   #isAnnouncing = false;
 
   /**
@@ -56,6 +57,10 @@ export class MemoryMembershipStore implements MembershipStore {
     const results = changes.map((change) =>
       change.kind === 'join' ? this.#join(change, touched) : this.#leave(change, touched),
     );
+    for (const [index, change] of changes.entries()) {
+      const result = results[index];
+      if (result?.kind === 'left' && result.vacated) this.#forgetIfEmpty(change);
+    }
     this.#announceInOrder(touched.announcements());
     for (const { appId, channel, count } of touched.counts()) this.#lifecycle.counted(appId, channel, count);
     return results;
@@ -86,7 +91,7 @@ export class MemoryMembershipStore implements MembershipStore {
 
   /** Who is told something can end a connection, and so be the cause of the next change: that one is announced behind this. */
   #announceInOrder(announcements: readonly MembershipAnnouncement[]): void {
-    this.#toAnnounce.push(...announcements);
+    for (const announcement of announcements) this.#toAnnounce.push(announcement);
     if (this.#isAnnouncing) return;
     this.#isAnnouncing = true;
     try {
@@ -118,8 +123,7 @@ export class MemoryMembershipStore implements MembershipStore {
 
   #leave(leave: Leave, touched: TouchedChannels): ChangeResult {
     const { appId, channel } = leave;
-    const channels = this.#apps.get(appId);
-    const state = channels?.get(channel);
+    const state = this.#apps.get(appId)?.get(channel);
     const subscriber = state?.subscribers.get(leave.socketId);
     if (state === undefined || subscriber?.incarnation !== leave.incarnation) return { kind: 'ignored' };
 
@@ -127,13 +131,18 @@ export class MemoryMembershipStore implements MembershipStore {
     this.#drop(leave, state, subscriber.userId, touched);
     if (leave.counted) touched.of(leave, state).counted();
     const vacated = state.subscribers.size === 0;
-    if (vacated) {
-      this.#lifecycle.vacated(appId, channel);
-      this.#versionFloor = Math.max(this.#versionFloor, state.version);
-      channels?.delete(channel);
-      if (channels?.size === 0) this.#apps.delete(appId);
-    }
+    if (vacated) this.#lifecycle.vacated(appId, channel);
     return { kind: 'left', vacated };
+  }
+
+  /** At the end of the call that vacated it: a channel that is occupied again within the call is still the same one. */
+  #forgetIfEmpty({ appId, channel }: MembershipChange): void {
+    const channels = this.#apps.get(appId);
+    const state = channels?.get(channel);
+    if (channels === undefined || state === undefined || state.subscribers.size > 0) return;
+    this.#versionFloor = Math.max(this.#versionFloor, state.version);
+    channels.delete(channel);
+    if (channels.size === 0) this.#apps.delete(appId);
   }
 
   /** Takes one connection of the user away, and the user with the last. */

@@ -97,7 +97,7 @@ function counting(reports: BatchReports, stats: StageStats): BatchReports {
   return {
     ...reports,
     onInline: (reason, queued) => {
-      if (reason !== 'inline') stats.overflowed++;
+      stats.overflowed++;
       reports.onInline(reason, queued);
     },
     onRetry: (error, items, attempt, pauseMs) => {

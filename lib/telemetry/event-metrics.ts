@@ -76,7 +76,9 @@ function recorderOf(metric: EventMetric, entry: EventEntry, registry: Registry):
     const scale = buckets === undefined ? 1000 : 1;
     return (fields) => histogram.observe(labelsOf(labels, fields), numberOf(fields, of) / scale);
   }
-  const counter = new Counter(options);
+  // Two events may count the same thing.
+  const known = registry.getSingleMetric(name);
+  const counter = known instanceof Counter ? known : new Counter(options);
   for (const label of labels.length === 1 ? labels : []) startAtZero(counter, label, entry);
   const { by } = metric;
   return (fields) => counter.inc(labelsOf(labels, fields), by === undefined ? 1 : numberOf(fields, by));

@@ -84,10 +84,10 @@ export class EndpointHealth {
     return result;
   }
 
-  /** An attempt is due whatever the breaker says. */
+  /** An attempt is due whatever the breaker says. A half-open one lets its probe through itself, and closes by it. */
   overrule(): void {
     this.isPaused = false;
-    this.#overrule = this.#breaker.state === 'closed' ? undefined : 'probe';
+    this.#overrule = this.#breaker.state === 'open' ? 'probe' : undefined;
   }
 
   /** The last attempts are due; from the first that fails on, the endpoint is left alone. */
@@ -117,7 +117,7 @@ export class EndpointHealth {
     const wasFailing = this.#isFailing;
     this.#isFailing = false;
     this.lastSuccessAtMs = this.#hooks.clock.now();
-    if (this.#overrule !== undefined) this.#overrule = this.#breaker.state === 'closed' ? undefined : 'all';
+    if (this.#overrule !== undefined) this.#overrule = this.#breaker.state === 'open' ? 'all' : undefined;
     if (wasFailing) this.#hooks.onRecovered();
   }
 

@@ -5,8 +5,7 @@ import { failureReason } from './failure-reason.ts';
 import type { PostResult, PostWebhook } from './post.ts';
 import { publicLookup, refusePrivateHost } from './private-networks.ts';
 
-export interface PostOptions
-  extends Pick<Config['webhooks'], 'timeoutMs' | 'concurrency' | 'allowPrivateNetworks'> {
+export interface PostOptions extends Pick<Config['webhooks'], 'timeoutMs' | 'allowPrivateNetworks'> {
   readonly userAgent: string;
   /** How names are looked up; default: as the system does. */
   readonly lookup?: LookupFunction;
@@ -25,13 +24,14 @@ const maxRetryAfterMs = 60_000;
 
 /**
  * Posts over the network. A request, connecting included, takes `timeoutMs` at most; its result is the status, whatever
- * the rest of the answer does. Redirects are answers like others, nothing is repeated, and no proxy is asked.
+ * the rest of the answer does. Redirects are answers like others, nothing is repeated, and no proxy is asked. Connections
+ * have no limit of their own: endpoints of several apps may be at one host, and whose slots are full must not make the
+ * others wait.
  */
 export function createPost(options: PostOptions): Post {
-  const { timeoutMs, concurrency, allowPrivateNetworks, userAgent, lookup } = options;
+  const { timeoutMs, allowPrivateNetworks, userAgent, lookup } = options;
   const lookUp = allowPrivateNetworks ? lookup : publicLookup(lookup);
   const agent = new Agent({
-    connections: concurrency,
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { timeout: timeoutMs, ...(lookUp === undefined ? {} : { lookup: lookUp }) },

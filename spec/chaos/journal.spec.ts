@@ -96,6 +96,12 @@ describe('a journal that keeps the promises', () => {
     expect(problemsOf(journalOf([[first!, marker, { ...last!, prev_seq: 1 }]]))).toEqual([]);
   });
 
+  test('may leave out as many events of any channel as a coalesced range of all channels stands for', () => {
+    const marker = { name: 'spillway_coalesced', channel: '*', id: 'c-1', count: 4 };
+    const [first, , , , , last] = life;
+    expect(problemsOf(journalOf([[first!, marker, { ...last!, prev_seq: 1 }]]))).toEqual([]);
+  });
+
   test('may leave out one that the endpoint refused for good, which came all the same', () => {
     const journal = new Journal(ourApp);
     const [first, refused, next] = life;
@@ -215,6 +221,13 @@ const faults: Readonly<Record<string, Fault>> = {
         to_seq: 4,
         epoch: 'e',
       };
+      return journalOf([[life[0]!, marker, { ...life[5]!, prev_seq: 1 }]]);
+    },
+    problem: /seq 6 where 2 was due/,
+  },
+  'a hole larger than a coalesced range of all channels': {
+    journal: () => {
+      const marker = { name: 'spillway_coalesced', channel: '*', id: 'c-1', count: 3 };
       return journalOf([[life[0]!, marker, { ...life[5]!, prev_seq: 1 }]]);
     },
     problem: /seq 6 where 2 was due/,

@@ -3,7 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import type { LifecycleRecorder } from '../../lib/membership/lifecycle-recorder.ts';
 import { MemoryMembershipStore } from '../../lib/membership/memory.ts';
 import { isPromise } from '../../lib/flow/maybe-promise.ts';
-import { MemoryOutbox } from '../../lib/outbox/memory.ts';
+import { MemoryOutbox } from '../../lib/outbox/memory/memory-outbox.ts';
 import { createMemoryStores, type CreateStores } from '../../lib/stores.ts';
 import type { PostWebhook } from '../../lib/webhooks/post.ts';
 import { otherApp, testApp } from '../support/server.ts';

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import type { Config } from '../../config/schema.ts';
 import { Edge } from '../../lib/edge/edge.ts';
-import { MemoryOutbox } from '../../lib/outbox/memory.ts';
+import { MemoryOutbox } from '../../lib/outbox/memory/memory-outbox.ts';
 import { createParts, type Parts } from '../../lib/parts.ts';
 import type { ConnectionAttempted, MessageReceived } from '../../lib/stages/events.ts';
 import { runPipeline } from '../../lib/stages/runner.ts';

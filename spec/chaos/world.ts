@@ -22,7 +22,12 @@ export interface Sabotage {
   readonly spooled?: (lines: readonly string[]) => readonly string[];
 }
 
-export const timeoutMs = 4_000;
+export interface WorldOptions extends Sabotage {
+  /** So small that backlogs are folded: then only what the deliveries lead to is compared, not each of them. */
+  readonly maxBacklogBytes?: number;
+}
+
+const timeoutMs = 4_000;
 /** After each step, so that what it caused is done: far less than what a wait keeps away from the grace. */
 const settleMs = 20;
 /** The longest backoff, an open breaker, and a hanging request, several times over. */
@@ -35,30 +40,32 @@ const urls: Readonly<Record<EndpointName, string>> = {
   others: 'http://others.test/',
 };
 
-export const chaosConfig: Config = loadConfig({
-  env: {},
-  overrides: {
-    apps: [
-      {
-        ...testApp,
-        webhooks: [
-          { id: 'everything', url: urls.everything },
-          {
-            id: 'rooms',
-            url: urls.rooms,
-            events: [...memberKinds],
-            channels: { startsWith: 'presence-', endsWith: 'a' },
-            batching: false,
-          },
-        ],
-      },
-      { ...otherApp, webhooks: [{ id: 'others', url: urls.others }] },
-    ],
-    cleanup: { batchWindowMs: 5, announceWindowMs: 5 },
-    webhooks: { graceMs, timeoutMs },
-    drain: { waveMs: 10 },
-  },
-}).config;
+const overrides = {
+  apps: [
+    {
+      ...testApp,
+      webhooks: [
+        { id: 'everything', url: urls.everything },
+        {
+          id: 'rooms',
+          url: urls.rooms,
+          events: [...memberKinds],
+          channels: { startsWith: 'presence-', endsWith: 'a' },
+          batching: false,
+        },
+      ],
+    },
+    { ...otherApp, webhooks: [{ id: 'others', url: urls.others }] },
+  ],
+  cleanup: { batchWindowMs: 5, announceWindowMs: 5 },
+
+  drain: { waveMs: 10 },
+};
+
+function configWith(maxBacklogBytes: number | undefined): Config {
+  const webhooks = { graceMs, timeoutMs, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) };
+  return loadConfig({ env: {}, overrides: { ...overrides, webhooks } }).config;
+}
 
 /** A server, its clients and its endpoints in virtual time, and the model of what the endpoints are to be told. */
 export class World {
@@ -70,13 +77,13 @@ export class World {
   };
   /** What happened, to see that the stories are worth telling. */
   readonly tally = { restarts: 0, restartsWithBacklog: 0 };
-  readonly #sabotage: Sabotage;
+  readonly #options: WorldOptions;
   readonly #spool: Spool = { lines: [] };
   readonly #clients = new Map<number, Client>();
   #node: VirtualNode;
 
-  constructor(sabotage: Sabotage = {}) {
-    this.#sabotage = sabotage;
+  constructor(options: WorldOptions = {}) {
+    this.#options = options;
     this.#node = this.#createNode();
   }
 
@@ -121,7 +128,7 @@ export class World {
         await this.stop();
         this.tally.restarts += 1;
         if (!(await this.#node.isQuiet())) this.tally.restartsWithBacklog += 1;
-        this.#spool.lines = this.#sabotage.spooled?.(this.#spool.lines) ?? this.#spool.lines;
+        this.#spool.lines = this.#options.spooled?.(this.#spool.lines) ?? this.#spool.lines;
         this.#node = this.#createNode();
         await this.start();
         break;
@@ -159,14 +166,11 @@ export class World {
 
   #problemsTold(): readonly string[] {
     const { everything, rooms, others } = this.receivers;
-    const roomsTold = Object.entries(this.model.toldOf(1)).filter(([key]) => key.startsWith('presence-a '));
     return [
       ...problemsOf(everything.journal).map((problem) => `everything: ${problem}`),
       ...problemsOf(rooms.journal, { kinds: memberKinds }).map((problem) => `rooms: ${problem}`),
       ...problemsOf(others.journal).map((problem) => `others: ${problem}`),
-      ...differences('everything', turnsIn(everything.journal.events), this.model.toldOf(1)),
-      ...differences('rooms', turnsIn(rooms.journal.events), Object.fromEntries(roomsTold)),
-      ...differences('others', turnsIn(others.journal.events), this.model.toldOf(2)),
+      ...(this.#options.maxBacklogBytes === undefined ? this.#differencesInTurns() : []),
       ...differences('fold of everything', foldOf(everything.journal.events), this.model.occupancyOf(1)),
       ...differences('fold of others', foldOf(others.journal.events), this.model.occupancyOf(2)),
       ...rooms.journal.attempts
@@ -175,12 +179,22 @@ export class World {
     ];
   }
 
+  #differencesInTurns(): readonly string[] {
+    const { everything, rooms, others } = this.receivers;
+    const roomsTold = Object.entries(this.model.toldOf(1)).filter(([key]) => key.startsWith('presence-a '));
+    return [
+      ...differences('everything', turnsIn(everything.journal.events), this.model.toldOf(1)),
+      ...differences('rooms', turnsIn(rooms.journal.events), Object.fromEntries(roomsTold)),
+      ...differences('others', turnsIn(others.journal.events), this.model.toldOf(2)),
+    ];
+  }
+
   #createNode(): VirtualNode {
-    const { post, createStores = createMemoryStores, onParts } = this.#sabotage;
+    const { post, createStores = createMemoryStores, onParts, maxBacklogBytes } = this.#options;
     const receivers = new Map(endpoints.map((name) => [urls[name], this.receivers[name]]));
     const network = postTo(receivers);
     return new VirtualNode({
-      config: chaosConfig,
+      config: configWith(maxBacklogBytes),
       post: post?.(network) ?? network,
       createStores: spoolingStores(this.#spool, createStores),
       ...(onParts === undefined ? {} : { onParts }),

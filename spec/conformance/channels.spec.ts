@@ -272,7 +272,11 @@ function counts(start: Start): void {
     while (told.at(-1) !== 130) told.push(await nextCount(witness));
     expect(told).toEqual([...told].sort((a, b) => a - b));
     expect(told.filter((count) => count > 100).length).toBeLessThanOrEqual(3);
-  });
+    const toldAtMs = performance.now();
+    others.at(-1)?.terminate();
+    await countReached(witness, 129);
+    expect(performance.now() - toldAtMs).toBeGreaterThan(4_000);
+  }, 15_000);
 }
 
 function serverToUser(start: Start): void {

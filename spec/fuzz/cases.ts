@@ -28,6 +28,8 @@ const mix: readonly (readonly [weight: number, make: (random: Random) => Case])[
   [6, request('channels/:name')],
   [6, request('channels/:name/users')],
   [6, request('terminate_connections')],
+  [6, request('lifecycle')],
+  [6, request('lifecycle/snapshot')],
   [3, rawFrameCase],
   [1, rawRequestCase],
 ];

@@ -105,6 +105,22 @@ function terminate(random: Random): Draft {
   return { method: 'POST', path: `/users/${segment(user)}/terminate_connections`, body: fields({}) };
 }
 
+function lifecycle(random: Random): Draft {
+  const query: [string, string][] = [];
+  if (random.chance(0.9)) {
+    const position = Buffer.from(JSON.stringify(random.pick([['x'], {}, [1e308], null]))).toString(
+      'base64url',
+    );
+    query.push(['after', random.pick([position, '', '-', 'x'.repeat(17_000), 'é', '%00'])]);
+  }
+  if (random.chance(0.5)) query.push(['limit', random.pick(['1', '1000', '0', '-1', '1e3', '9999', ''])]);
+  return { method: 'GET', path: '/lifecycle', query };
+}
+
+function lifecycleSnapshot(): Draft {
+  return { method: 'GET', path: '/lifecycle/snapshot' };
+}
+
 /** A lone surrogate cannot be percent-encoded. */
 function segment(name: string): string {
   return encodeURIComponent(Buffer.from(name).toString());
@@ -117,6 +133,8 @@ const endpoints = {
   'channels/:name': channel,
   'channels/:name/users': channelUsers,
   terminate_connections: terminate,
+  lifecycle,
+  'lifecycle/snapshot': lifecycleSnapshot,
 } as const satisfies Record<string, (random: Random) => Draft>;
 
 export type Endpoint = keyof typeof endpoints;

@@ -4,9 +4,10 @@ import { createMemoryStores } from '../../lib/stores.ts';
 import { VirtualNode } from '../chaos/virtual-node.ts';
 import { postTo, VirtualReceiver } from '../chaos/virtual-receiver.ts';
 import { closeClients, connect, type TestClient } from '../support/client.ts';
-import type { Journal } from '../support/journal.ts';
-import { problemsOf } from '../support/journal-problems.ts';
-import { type Behaviour, ok, type Receiver, startReceiver } from '../support/receiver.ts';
+import type { Client } from '../pipelines/running-node.ts';
+import type { Journal, ToldEvent } from '../support/journal.ts';
+import { type JournalRules, problemsOf } from '../support/journal-problems.ts';
+import { type Behaviour, ok, picky, type Receiver, startReceiver } from '../support/receiver.ts';
 import { otherApp, startTestServer, testApp, type TestServer } from '../support/server.ts';
 import { elapse, elapseUntil, useVirtualTime } from '../support/virtual-time.ts';
 
@@ -26,8 +27,8 @@ const faults: readonly Behaviour[] = [
 ];
 
 /** Every visit of every room, each told once, and whatever else was promised. */
-function expectAllVisits(journal: Journal): void {
-  expect(problemsOf(journal)).toEqual([]);
+function expectAllVisits(journal: Journal, rules: JournalRules = {}): void {
+  expect(problemsOf(journal, rules)).toEqual([]);
   expect(journal.eventCount).toBe(events);
   const visit = (room: number) => [
     'channel_occupied',
@@ -126,43 +127,76 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-describe('a receiver that misbehaves for a minute of virtual time', () => {
-  const minuteMs = 60_000;
+describe('in virtual time', () => {
+  const url = 'http://ours.test/';
   const timeoutMs = 4_000;
-  const configWith = (url: string) => {
-    const apps = [{ ...testApp, webhooks: [{ url }] }];
-    return loadConfig({ env: {}, overrides: { apps, webhooks: { graceMs: 0, timeoutMs } } }).config;
-  };
-  beforeEach(() => useVirtualTime());
-  afterEach(() => {
+  const apps = [{ ...testApp, webhooks: [{ url }] }];
+  const { config } = loadConfig({ env: {}, overrides: { apps, webhooks: { graceMs: 0, timeoutMs } } });
+  let receiver: VirtualReceiver;
+  let node: VirtualNode;
+  let clients: readonly Client[];
+  beforeEach(async () => {
+    useVirtualTime();
+    receiver = new VirtualReceiver(testApp, timeoutMs);
+    const post = postTo(new Map([[url, receiver]]));
+    node = new VirtualNode({ config, post, createStores: createMemoryStores });
+    await elapseUntil(node.start());
+    clients = Array.from({ length: rooms }, () => node.open(testApp.key));
+  });
+  afterEach(async () => {
+    await elapseUntil(node.stop());
     jest.useRealTimers();
   });
 
-  it.each([
-    ...faults.map((fault) => [fault.kind, [fault]] as const),
-    ['does all of it in turn', faults] as const,
-  ])('(%s) is told all events in order, each attempt the same', async (_, kinds) => {
-    const url = 'http://ours.test/';
-    const receiver = new VirtualReceiver(testApp, timeoutMs);
-    const node = new VirtualNode({
-      config: configWith(url),
-      post: postTo(new Map([[url, receiver]])),
-      createStores: createMemoryStores,
-    });
-    await elapseUntil(node.start());
-    const clients = Array.from({ length: rooms }, () => node.open(testApp.key));
-    for (let visit = 0; visit < visits; visit++) {
-      receiver.behave(kinds[Math.floor((visit / visits) * kinds.length)] ?? ok);
+  /** Each client visits its room that often, spread over the time. */
+  async function comeAndGo(times: number, ms: number, beforeVisit: (visit: number) => void): Promise<void> {
+    for (let visit = 0; visit < times; visit++) {
+      beforeVisit(visit);
       for (const [index, client] of clients.entries()) client.subscribe(`presence-${index}`, `user-${index}`);
-      await elapse(minuteMs / visits / 2);
+      await elapse(ms / times / 2);
       for (const [index, client] of clients.entries()) client.unsubscribe(`presence-${index}`);
-      await elapse(minuteMs / visits / 2);
+      await elapse(ms / times / 2);
     }
-    receiver.behave(ok);
+  }
+
+  it.each([...faults.map((fault) => [fault.kind, [fault]] as const), ['all of it in turn', faults] as const])(
+    'a receiver with the fault %s for a minute is told all events in order, each attempt the same',
+    async (_, kinds) => {
+      await comeAndGo(visits, 60_000, (visit) => {
+        receiver.behave(kinds[Math.floor((visit / visits) * kinds.length)] ?? ok);
+      });
+      receiver.behave(ok);
+      await elapseUntil(receiver.journal.until(({ eventCount }) => eventCount === events));
+      expectAllVisits(receiver.journal);
+      await elapse(timeoutMs);
+      expect(await node.isQuiet()).toBe(true);
+    },
+  );
+
+  it('a receiver that refuses the events of one channel for good is told all others, and those when it is asked again', async () => {
+    const poisoned = 5;
+    const isRefused = ({ channel }: ToldEvent): boolean => channel === 'poison';
+    receiver.behave(picky(isRefused));
+    const poisoner = node.open(testApp.key);
+    await comeAndGo(visits, 30 * 60_000, (visit) => {
+      if (visit >= poisoned) return;
+      poisoner.subscribe('poison');
+      poisoner.unsubscribe('poison');
+    });
     await elapseUntil(receiver.journal.until(({ eventCount }) => eventCount === events));
-    expectAllVisits(receiver.journal);
+    expectAllVisits(receiver.journal, { rebatches: true });
     await elapse(timeoutMs);
     expect(await node.isQuiet()).toBe(true);
-    await elapseUntil(node.stop());
+    const { outbox } = node.parts;
+    const dead = await outbox.list({ appId: testApp.id, state: 'dead' }, 1_000);
+    expect(dead.map(({ event }) => event.channel)).toEqual(
+      Array.from({ length: 2 * poisoned }, () => 'poison'),
+    );
+
+    receiver.behave(ok);
+    expect(await outbox.replay({ appId: testApp.id, channel: 'poison' }, 1_000)).toBe(2 * poisoned);
+    await elapseUntil(receiver.journal.until(({ eventCount }) => eventCount === events + 2 * poisoned));
+    const visit = ['channel_occupied', 'channel_vacated'];
+    expect(receiver.journal.told('poison')).toEqual(Array.from({ length: poisoned }, () => visit).flat());
   });
 });

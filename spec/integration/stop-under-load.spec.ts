@@ -32,8 +32,8 @@ const spoolFile = (): string => join(folder, 'spool.ndjson');
 async function start(timeoutMs = 4_000): Promise<ServerProcess> {
   server = await startServerProcess({
     apps: [{ ...testApp, webhooks: [{ url: receiver.url }] }],
-    webhooks: { spoolFile: spoolFile(), timeoutMs, graceMs: 500 },
-    drain: { waveMs: 50, perWave: 50, deadlineMs: 25_000 },
+    webhooks: { spoolFile: spoolFile(), timeoutMs, graceMs: 100 },
+    drain: { waveMs: 50, perWave: 25, deadlineMs: 25_000 },
   });
   return server;
 }
@@ -125,7 +125,7 @@ describe(`SIGTERM while ${sockets} sockets join and leave`, () => {
     const target = await start();
     const crowd = await Crowd.open(target);
     crowd.churn();
-    await receiver.journal.until(({ eventCount }) => eventCount > 100);
+    await receiver.journal.until(({ eventCount }) => eventCount > 1_000);
     const changesBefore = crowd.changes;
     const [exitCode, codes] = await Promise.all([target.stop(), crowd.codes()]);
     await target.waitFor('server.stopped');

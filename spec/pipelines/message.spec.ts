@@ -10,6 +10,7 @@ import { RecordingTransport } from '../lib/recording-transport.ts';
 import { specParts } from '../lib/spec-parts.ts';
 import { promised } from '../lib/stages/event-run.ts';
 import { createLateStores } from '../support/late-stores.ts';
+import { createMemoryStores } from '../../lib/stores.ts';
 import { holds, nobody, runNode, storyOf } from './running-node.ts';
 
 const slot = 'message:authorized';
@@ -53,6 +54,36 @@ test('every frame is answered when it comes', () => {
 });
 
 const subscribe = (channel: string) => JSON.stringify({ event: 'pusher:subscribe', data: { channel } });
+
+describe('a subscriber whose counts come late', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('is told none from before it joined', async () => {
+    const late: (() => void)[] = [];
+    const { open, parts, clock } = runNode({
+      app: { subscriptionCount: true },
+      createStores: (config, deliver, tools) =>
+        createMemoryStores(config, (told) => late.push(() => deliver(told)), tools),
+    });
+    const { announceWindowMs } = parts.config.cleanup;
+    const [first, second] = [open(), open()];
+    first.send(subscribe('room'));
+    second.send(subscribe('room'));
+    second.transport.take();
+    for (const deliver of late) {
+      deliver();
+      clock.advance(2 * announceWindowMs);
+      await jest.advanceTimersByTimeAsync(2 * announceWindowMs);
+    }
+    const counts = second.transport.frames.map((text) => (JSON.parse(text) as { data: string }).data);
+    expect(counts).toEqual(['{"subscription_count":2}']);
+  });
+});
 
 describe('what is refused', () => {
   test.each([

@@ -55,6 +55,29 @@ describe('a batch', () => {
     expect(takenBy('a')).toEqual(['1', '2']);
   });
 
+  test('reads little at a time of a long backlog for an endpoint that wants no batches', async () => {
+    const limits: number[] = [];
+    const { tell, takenBy, pass } = runWebhooks({
+      endpoints: [[endpoint('a', { batching: false })]],
+      around: (outbox) =>
+        spied(outbox, 'read', (_lane, limit: number) => {
+          limits.push(limit);
+        }),
+    });
+    tell('1 2 3');
+    await pass(10);
+    expect([takenBy('a'), Math.max(...limits)]).toEqual([['1', '2', '3'], 25]);
+  });
+
+  test('waits no longer than its window when the clock is set back', async () => {
+    const { tell, takenBy, pass } = runWebhooks();
+    tell('1');
+    await pass(100);
+    jest.setSystemTime(Date.now() - 3_600_000);
+    await pass(300);
+    expect(takenBy('a')).toEqual(['1']);
+  });
+
   test('never holds events of two apps', async () => {
     const { tell, takenBy, pass } = runWebhooks();
     tell('mine');

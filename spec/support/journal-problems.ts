@@ -93,9 +93,15 @@ function strangers(
   ];
 }
 
-/** First deliveries: `seq` without a hole, per channel and epoch. Snapshots and coalesced ranges leave holes. */
+/**
+ * First deliveries: `seq` without a hole, per channel and epoch. Holes are where a coalesced range says so, and after
+ * snapshots. A range of channel `*` stands for that many events, of whatever channels; it may come behind its holes.
+ */
 function gaps(events: readonly ToldEvent[]): readonly string[] {
   const last = new Map<string, { seq: number; holesUpTo: number }>();
+  let leftOutAnywhere = events
+    .filter(({ name, channel }) => name === 'spillway_coalesced' && channel === '*')
+    .reduce((sum, { count = 0 }) => sum + count, 0);
   return events.flatMap((event) => {
     const { seq, name, cause, to_seq: toSeq } = event;
     const key = `${event.channel} ${event.epoch}`;
@@ -103,14 +109,19 @@ function gaps(events: readonly ToldEvent[]): readonly string[] {
     last.set(key, before);
     if (name === 'spillway_coalesced') before.holesUpTo = toSeq ?? 0;
     if (seq === undefined) return [];
-    const expected = before.seq + 1;
-    const mayJump = cause === 'snapshot' || seq - 1 <= before.holesUpTo;
+    const due = before.seq + 1;
+    const missing = Math.max(0, seq - Math.max(due, before.holesUpTo + 1));
     before.seq = seq;
-    if (cause === 'snapshot') before.holesUpTo = Number.MAX_SAFE_INTEGER;
-    else if (before.holesUpTo === Number.MAX_SAFE_INTEGER) before.holesUpTo = 0;
-    return seq === expected || (seq > expected && mayJump)
-      ? []
-      : [`${nameOf(event)}: seq ${seq} where ${expected} was due`];
+    if (cause === 'snapshot') {
+      before.holesUpTo = Number.MAX_SAFE_INTEGER;
+      return seq >= due ? [] : [`${nameOf(event)}: seq ${seq} where ${due} was due`];
+    }
+    if (before.holesUpTo === Number.MAX_SAFE_INTEGER) before.holesUpTo = 0;
+    if (seq >= due && missing <= leftOutAnywhere) {
+      leftOutAnywhere -= missing;
+      return [];
+    }
+    return [`${nameOf(event)}: seq ${seq} where ${due} was due`];
   });
 }
 

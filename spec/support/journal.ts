@@ -13,6 +13,7 @@ export interface ToldEvent {
   readonly user_id?: string;
   /** Of `spillway_coalesced`. */
   readonly to_seq?: number;
+  readonly count?: number;
   readonly [field: string]: unknown;
 }
 

@@ -8,10 +8,11 @@ import { DROP, type Drop } from '../stage.ts';
 /** Makes the connection and gives it its socket id. A wire that ended while the quota was asked gets none. */
 export const establish = defineStage({
   name: 'establish',
-  needs: ['connections', 'quota', 'telemetry', 'clock'],
+  needs: ['connections', 'fanout', 'quota', 'telemetry', 'clock'],
   map: (admitted: ConnectionAdmitted, context): ConnectionEstablished | Drop => {
     const { transport, request, app } = admitted;
-    const { connections, telemetry } = context;
+    const { connections, fanout, telemetry } = context;
+    fanout.flushOverdue();
     if (!transport.isOpen) {
       void context.quota.release(app.id, 1);
       return DROP;

@@ -11,6 +11,9 @@ const slotMs = 10_000;
 const breaker = { refusals: 11, resetMs: 30_000 };
 const retryPausesMs = [100, 1_000, 5_000, 30_000] as const;
 
+/** A departure with more subscriptions than this counts as several in a batch: what the store is told at once stays small. */
+const leavesPerDeparture = 16;
+
 /** How departures are settled: `cleanup` of the configuration, and what the log hears of it. */
 export function cleanupLimits({ cleanup }: Config, telemetry: Telemetry): BatchStageLimits<Departure> {
   return {
@@ -19,6 +22,8 @@ export function cleanupLimits({ cleanup }: Config, telemetry: Telemetry): BatchS
       maxSize: cleanup.batchSize,
       maxWaitMs: cleanup.batchWindowMs,
       by: ({ departed }) => departed.connection.app.id,
+      weightOf: ({ leaves }) => Math.max(1, leaves.length / leavesPerDeparture),
+      oneATurn: true,
       isUrgent: ({ leaves }) => leaves.some(({ channel }) => channel.name.kind === 'presence'),
     },
     concurrency: cleanup.concurrency === 'auto' ? slotsOf(availableParallelism()) : cleanup.concurrency,

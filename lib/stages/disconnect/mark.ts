@@ -11,6 +11,7 @@ export const mark = defineStage({
   needs: ['connections', 'fanout', 'signedIn', 'subscriptions', 'watchlists'],
   map: (departed: Departed, context): Departure | Drop => {
     const { connection } = departed;
+    context.fanout.flushOverdue();
     if (connection.closing) return DROP;
     if (departed.kind === 'unsubscribe') {
       const subscription = connection.subscriptions.get(departed.channel);

@@ -59,9 +59,9 @@ function tellStores(
 
 function leave(leaves: readonly PendingLeave[], services: Needs): MaybePromise<void> {
   if (leaves.length === 0) return undefined;
-  for (const pending of leaves) pending.settled = true;
+  services.subscriptions.carry(leaves);
   const giveBack = (error: unknown): never => {
-    for (const pending of leaves) pending.settled = false;
+    services.subscriptions.giveBack(leaves);
     throw error;
   };
   return andThen(

@@ -71,7 +71,14 @@ function join(
 ): MaybePromise<number> {
   const leaves = services.subscriptions.takeLeaves(joining);
   const changes = [...leaves.map(toLeave), joinOf(joining, member)];
-  return andThen(services.membership.apply(changes), (results) => {
+  const applied = recover(
+    () => services.membership.apply(changes),
+    (error) => {
+      services.subscriptions.giveBack(leaves);
+      throw error;
+    },
+  );
+  return andThen(applied, (results) => {
     finishLeaves(services, leaves, results);
     return versionOf(services, joining, results.at(-1));
   });
@@ -116,7 +123,7 @@ function answer(services: Needs, joining: JoiningSubscription, version: number):
   });
 }
 
-/** A channel without members shows its subscriber the number of subscriptions at most. */
+/** A channel without members shows its subscriber the number of subscriptions at most, and none from before it joined. */
 function succeedPlain(
   services: Needs,
   joining: JoiningSubscription,
@@ -127,7 +134,7 @@ function succeedPlain(
   const count = countSince(channel, version);
   const success = {
     frame: encodeTextFrame(subscriptionSucceeded(channel.name.name)),
-    version: count?.version ?? 0,
+    version: count?.version ?? version - 1,
     since: count && encodeTextFrame(subscriptionCount(channel.name.name, count.count)),
   };
   return succeed(services, joining, success, cached);

@@ -6,7 +6,7 @@ import type { TurnChosen, TurnRead } from '../../webhooks/turn.ts';
 import { defineStage } from '../define-stage.ts';
 import type { Services } from '../services.ts';
 import { DROP, type Drop } from '../stage.ts';
-import { readLimit } from './read.ts';
+import { batchSizeOf, readLimit } from './read.ts';
 import { sealed } from './ready-view.ts';
 
 type Needs = Pick<Services, 'clock' | 'config' | 'outbox' | 'schedule'>;
@@ -17,13 +17,16 @@ export const choose = defineStage({
   needs: ['clock', 'config', 'outbox', 'schedule'],
   map: (turn: TurnRead, services): MaybePromise<TurnChosen | Drop> => {
     const { content, endpoint } = turn;
-    const batchSize = endpoint.batching ? services.config.webhooks.batchSize : 1;
+    const batchSize = batchSizeOf(endpoint, services.config);
     const { chosen, upTo } = firstTaken(content.events, endpoint, batchSize);
     const [oldest, ...others] = chosen;
     if (oldest === undefined || upTo === undefined) return goOn(turn, upTo, services);
-    const waitsUntilMs = oldest.event.atMs + services.config.webhooks.batchWindowMs;
+    const { batchWindowMs } = services.config.webhooks;
+    const waitsUntilMs = oldest.event.atMs + batchWindowMs;
+    const leftMs = waitsUntilMs - services.clock.now();
     const isPartial = chosen.length < batchSize && isAll(turn, services) && !services.schedule.isDraining;
-    if (isPartial && services.clock.now() < waitsUntilMs) {
+    // More than the window is left only when the clock was set back: nobody waits for that.
+    if (isPartial && leftMs > 0 && leftMs <= batchWindowMs) {
       services.schedule.gather(turn, waitsUntilMs, content.events.length + batchSize - chosen.length);
       return DROP;
     }
@@ -53,8 +56,8 @@ function firstTaken(
 }
 
 /** Whether nothing is behind what was read. */
-function isAll({ content }: TurnRead, { config }: Needs): boolean {
-  return content.events.length < readLimit(config);
+function isAll({ content, endpoint }: TurnRead, { config }: Needs): boolean {
+  return content.events.length < readLimit(endpoint, config);
 }
 
 /** The endpoint takes none of what was read. */

@@ -19,7 +19,7 @@ export const outboxEvents = {
   },
   'outbox.dead-lettered': {
     level: 'error',
-    doc: 'Events of an endpoint were given up: it refused them, or did not take them within the retention. They are kept for a replay.',
+    doc: 'Events of an endpoint were given up: it did not take them within the retention. They are kept for a replay.',
     limited: true,
     fields: { appId: 'string', endpointId: 'string', events: 'number', reason: 'string' },
     metrics: [
@@ -54,8 +54,20 @@ export const outboxEvents = {
   },
   'outbox.spooled': {
     level: 'info',
-    doc: 'At the end of a stop: what endpoints have not been told was written to the spool file.',
+    doc: 'At the end of a stop: what endpoints have not been told was written to the spool file, or beside it when one is there already.',
     fields: { file: 'string', events: 'number' },
+  },
+  'outbox.spool-failed': {
+    level: 'error',
+    doc: 'At the end of a stop: the spool file could not be written, so events that were not delivered are lost.',
+    fields: { file: 'string', events: 'number', reason: 'string' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_outbox_spool_failures_total',
+        help: 'Spool files that could not be written at a stop',
+      },
+    ],
   },
   'outbox.lost': {
     level: 'error',

@@ -36,9 +36,9 @@ export const stageEvents = {
   },
   'cleanup.fallback': {
     level: 'warn',
-    doc: 'One departure was settled at once instead of in a batch: its queue is full, was full too often, or is not used.',
+    doc: 'One departure was settled at once instead of in a batch: its queue is full or was full too often.',
     limited: true,
-    fields: { reason: ['queue-full', 'breaker-open', 'inline'], queued: 'number' },
+    fields: { reason: ['queue-full', 'breaker-open'], queued: 'number' },
     metrics: [
       {
         kind: 'counter',

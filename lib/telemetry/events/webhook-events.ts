@@ -85,8 +85,8 @@ export const webhookEvents = {
     metrics: [
       {
         kind: 'counter',
-        name: 'spillway_webhook_dead_lettered_total',
-        help: 'Events given up because an endpoint refuses them',
+        name: 'spillway_outbox_dead_lettered_total',
+        help: 'Events that became dead letters',
         labels,
         by: 'events',
       },

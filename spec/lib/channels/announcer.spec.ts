@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { maxPendingAnnouncements } from '../../../lib/channels/announce-window.ts';
-import { Announcer } from '../../../lib/channels/announcer.ts';
+import { Announcer, maxWindowMs } from '../../../lib/channels/announcer.ts';
 import type { MembershipAnnouncement } from '../../../lib/membership/membership-store.ts';
 import { memberAdded, memberRemoved, subscriptionCount } from '../../../lib/protocol/server-messages.ts';
 import { SpecNode } from './node.ts';
@@ -210,6 +210,15 @@ describe('an announcement that takes more than half of its window', () => {
     const before = transport.frames.length;
     wait(1);
     expect([before, transport.frames.length]).toEqual([1, 2]);
+  });
+
+  test('makes no window longer than two seconds: the process may have been stopped meanwhile', () => {
+    const { announce, wait, transport } = slowWrites(3_600_000);
+    announce(came(2, 'ada'));
+    wait(maxWindowMs - 1);
+    const before = transport.frames.length;
+    wait(1);
+    expect([before, transport.frames.length]).toEqual([0, 1]);
   });
 
   test('makes no window longer than it is when it took half of it', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { maxPendingBytes, maxPendingEntries, writesPerSlice } from '../../../lib/channels/fanout.ts';
 import { encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
 import { createApp, SpecNode } from './node.ts';
@@ -57,6 +57,44 @@ describe('an event', () => {
     members[0]!.connection.closing = true;
     node.flush();
     expect(members[0]!.transport.frames).toEqual([]);
+  });
+});
+
+describe('a flush that is overdue', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+  test.each([
+    [1, []],
+    [2, [['a']]],
+  ])('begins at once for whoever asks, after %d ms: %j', (waitedMs, written) => {
+    const { node, channel, members } = room(1);
+    const startedMs = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(startedMs);
+    node.fanout.publish(channel, 'a');
+    jest.spyOn(performance, 'now').mockReturnValue(startedMs + waitedMs);
+    node.fanout.flushOverdue();
+    expect(members[0]!.transport.writes).toEqual(written);
+  });
+
+  test('is no second flush for the turn that comes after it', () => {
+    const { node, channel, members } = room(1);
+    node.fanout.publish(channel, 'a');
+    jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 10);
+    node.fanout.flushOverdue();
+    node.turn();
+    expect([members[0]!.transport.writes, node.scheduled]).toEqual([[['a']], 0]);
+  });
+
+  test('is not begun from within a flush', () => {
+    const { node, channel, members } = room(2);
+    node.fanout.publish(channel, 'a');
+    members[0]!.transport.onWrite = () => {
+      jest.spyOn(performance, 'now').mockReturnValue(1e9);
+      node.fanout.flushOverdue();
+    };
+    node.turn();
+    expect(members.map(({ transport }) => transport.writes)).toEqual([[['a']], [['a']]]);
   });
 });
 
@@ -317,6 +355,16 @@ describe('a channel with as many entries as it may have', () => {
     const { node, channel, members } = room(1);
     node.fanout.publish(channel, 'x'.repeat(maxPendingBytes));
     expect([members[0]!.transport.frames.length, node.inline]).toEqual([1, [['room', 1]]]);
+  });
+
+  test('is not one that has a large announcement pending', () => {
+    const { node, channel, members } = room(1);
+    node.fanout.publishFrames(channel, { bytes: encodeTextFrame('x'.repeat(maxPendingBytes)), count: 1 }, 1);
+    node.fanout.publish(channel, 'event');
+    const before = members[0]!.transport.frames.length;
+    node.flush();
+    node.fanout.publish(channel, 'x'.repeat(maxPendingBytes - 100));
+    expect([before, members[0]!.transport.frames.length, node.inline]).toEqual([0, 2, []]);
   });
 
   test('is one that has the bytes now, not over time', () => {

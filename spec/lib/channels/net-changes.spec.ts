@@ -145,6 +145,28 @@ describe('announcements', () => {
     expect(versions([1, 3])).toEqual([[1], [2, 3], [4]]);
   });
 
+  test('are cut also where a version is missing', () => {
+    const [first, , , last] = announcements('+a +b +c +d');
+    expect(cutAt([first!, last!], [2, 3])).toEqual([[first], [last]]);
+  });
+
+  test('are cut in a time that grows with how many they are, not with its square', () => {
+    const count = 1_000;
+    const many = announcements('+a '.repeat(count));
+    let reads = 0;
+    const cuts = new Proxy<readonly number[]>(
+      many.map(({ version }) => version),
+      {
+        get: (target, key): unknown => {
+          reads++;
+          return Reflect.get(target, key);
+        },
+      },
+    );
+    expect(cutAt(many, cuts).length).toBe(count);
+    expect(reads).toBeLessThan(10 * count);
+  });
+
   test('are not cut at their ends', () => {
     expect(versions([0, 4, 9])).toEqual([[1, 2, 3, 4]]);
   });

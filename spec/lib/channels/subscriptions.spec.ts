@@ -96,6 +96,28 @@ describe('a leave', () => {
     expect(subscriptions.takeLeaves(begin())).toEqual([]);
   });
 
+  test('is carried again when the call that carried it failed', () => {
+    const { subscriptions, begin } = open();
+    const leave = subscriptions.end(subscriptions.activate(begin(), 0));
+    subscriptions.giveBack(subscriptions.takeLeaves(begin()));
+    expect(subscriptions.takeLeaves(begin())).toEqual([leave]);
+  });
+
+  test('that another call has told meanwhile is not carried again', () => {
+    const { subscriptions, begin } = open();
+    const leave = subscriptions.end(subscriptions.activate(begin(), 0));
+    const carried = subscriptions.takeLeaves(begin());
+    subscriptions.forgetLeave(leave);
+    subscriptions.giveBack(carried);
+    expect(subscriptions.takeLeaves(begin())).toEqual([]);
+  });
+
+  test('that its batch carries is carried by no join', () => {
+    const { subscriptions, begin } = open();
+    subscriptions.carry([subscriptions.end(subscriptions.activate(begin(), 0))]);
+    expect(subscriptions.takeLeaves(begin())).toEqual([]);
+  });
+
   test('of another channel is not carried along', () => {
     const { subscriptions, begin } = open();
     subscriptions.end(subscriptions.activate(begin('hall'), 0));

@@ -331,15 +331,60 @@ describe('a batch that fails', () => {
 
   test('is counted and tried again too when it was worked on inline', () => {
     marbles(({ hot, expectObservable, flush }) => {
-      const source$ = hot(' -a---------------|');
-      const expected = '    -----------x-----|';
+      const source$ = hot(' -a------------------|');
+      const expected = '    ----------------x---|';
       const { run } = failing(1);
-      const { operator, queue } = effectOf(run, { mode: 'inline', retryPausesMs: [10] });
+      const batch = { maxSize: 2, maxWaitMs: 5 };
+      const { operator, queue } = effectOf(run, { mode: 'inline', batch, retryPausesMs: [10] });
       const depths: number[] = [];
       timer(5).subscribe(() => depths.push(queue().depth));
       expectObservable(source$.pipe(operator)).toBe(expected, { x: 'a' });
       flush();
       expect([...depths, queue().depth]).toEqual([1, 0]);
+    });
+  });
+
+  test.each([
+    ['without a queue', { mode: 'inline' as const }],
+    ['beyond its capacity', { capacity: 1 }],
+  ])('%s, each item alone, is tried again with the others, in no more slots than there are', (_, limits) => {
+    marbles(({ flush }) => {
+      const count = 2_000;
+      let [isAway, inWork, most] = [true, 0, 0];
+      const sizes: number[] = [];
+      const run = (batch: Batch<number>): Observable<number> => {
+        if (isAway) throw new Error('away');
+        sizes.push(batch.length);
+        most = Math.max(most, ++inWork);
+        return timer(5).pipe(map(() => inWork--));
+      };
+      const batch = { maxSize: 64, maxWaitMs: 50 };
+      const { operator } = effectOf(run, { ...limits, batch, concurrency: 2 });
+      const source$ = new Subject<number>();
+      source$.pipe(operator).subscribe();
+      for (let i = 0; i < count; i++) source$.next(i);
+      timer(70).subscribe(() => (isAway = false));
+      flush();
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(count);
+      expect([sizes.length, most]).toEqual([expect.closeTo(count / 64, -1), 2]);
+    });
+  });
+
+  test('pauses as long as its most tried item', () => {
+    marbles(({ hot, flush }) => {
+      const { run } = failing(3);
+      const { operator, retries } = effectOf(run, {
+        mode: 'inline',
+        batch: { maxSize: 2, maxWaitMs: 5 },
+        retryPausesMs: [10, 40],
+      });
+      hot('a---------b').pipe(operator).subscribe();
+      flush();
+      expect(retries.map(([, items, attempt, pauseMs]) => [items, attempt, pauseMs])).toEqual([
+        [1, 1, 10],
+        [1, 1, 10],
+        [1, 2, 40],
+      ]);
     });
   });
 
@@ -578,14 +623,14 @@ describe('the breaker of a queue', () => {
 });
 
 describe('batchEffect without a queue', () => {
-  test('works on each item alone, at once, and says that it does', () => {
+  test('works on each item alone, at once, which is no fallback', () => {
     marbles(({ hot, expectObservable, flush }) => {
       const source$ = hot(' -a-b-(cd)-|');
       const expected = '    -a-b-(cd)-|';
       const { operator, inline } = effectOf(joined, { mode: 'inline' });
       expectObservable(source$.pipe(operator)).toBe(expected);
       flush();
-      expect(inline).toEqual(Array.from({ length: 4 }, () => ['inline', 0]));
+      expect(inline).toEqual([]);
     });
   });
 });

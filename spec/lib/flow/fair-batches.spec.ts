@@ -37,6 +37,28 @@ describe('a batch', () => {
     expectBatches(source, expected, { x: 'ab', y: 'cd' }, { shape: {} });
   });
 
+  test('closes by what its items weigh, however few they are', () => {
+    const source = '   -a-B-c-d-E-------';
+    const expected = ' ---x-----y-------';
+    const weightOf = (item: string) => (item === item.toLowerCase() ? 1 : 7);
+    expectBatches(
+      source,
+      expected,
+      { x: 'aB', y: 'cdE' },
+      { shape: { maxSize: 4, maxWaitMs: 50, weightOf } },
+    );
+  });
+
+  test('that waited takes along no more than it may weigh', () => {
+    const batches = new FairBatches<string>({ maxSize: 4, maxWaitMs: 6, weightOf: () => 3 }, 0);
+    const seen: string[] = [];
+    batches.batches$.subscribe((batch) => seen.push(joined(batch)));
+    for (const item of 'a b c d e'.split(' ')) batches.push(item);
+    for (let i = 0; i < 3; i++) batches.free();
+    batches.complete();
+    expect(seen).toEqual(['ab', 'cd', 'e']);
+  });
+
   test('closes by time, counted from its first item', () => {
     const source = '   -a-b-------------';
     const expected = ' -------x---------';
@@ -105,6 +127,20 @@ describe('slots', () => {
     const source = '   -(abcd)------';
     const expected = ' -(xy)--------';
     expectBatches(source, expected, { x: 'ab', y: 'cd' }, { shape: {} });
+  });
+});
+
+describe('with one batch a turn', () => {
+  test('a storm is worked on batch by batch', () => {
+    const source = '   -(abcdefg)------------';
+    const expected = ' -xyz---t--------------';
+    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'ef', t: 'g' }, { shape: { oneATurn: true } });
+  });
+
+  test('completion waits for no turn', () => {
+    const source = '   -(abcde|)-------------';
+    const expected = ' -(xyz)----------------';
+    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'e' }, { shape: { oneATurn: true } });
   });
 });
 

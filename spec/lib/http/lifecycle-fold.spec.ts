@@ -4,7 +4,7 @@ import type { ApiRequest, ApiServices } from '../../../lib/http/api-request.ts';
 import { lifecycleAfter } from '../../../lib/http/lifecycle-after.ts';
 import { lifecycleSnapshot } from '../../../lib/http/lifecycle-snapshot.ts';
 import { MemoryMembershipStore } from '../../../lib/membership/memory.ts';
-import { MemoryOutbox } from '../../../lib/outbox/memory.ts';
+import { MemoryOutbox } from '../../../lib/outbox/memory/memory-outbox.ts';
 import { parseQuery } from '../../../lib/protocol/http-signature.ts';
 import { LifecycleFold, type PageAnswer, type SnapshotAnswer } from '../../support/lifecycle-fold.ts';
 import { ManualClock } from '../manual-clock.ts';

@@ -222,6 +222,22 @@ export function describeMembershipStore(name: string, createStores: CreateStores
     });
 
     describe('a call with many changes', () => {
+      test('announces a channel once also when it is empty in between', async () => {
+        const { apply, announcements } = open();
+        await apply(join('1.1', { ...member('ada'), counted: true }));
+        const results = await apply(
+          leave('1.1', { counted: true }),
+          join('1.2', { ...member('ada'), counted: true }),
+        );
+        expect(results).toEqual([
+          { kind: 'left', vacated: true },
+          { kind: 'joined', version: 2, occupied: true },
+        ]);
+        expect(announcements.slice(1)).toMatchObject([
+          { version: 2, removed: ['ada'], added: [{ userId: 'ada' }], subscriptionCount: 1 },
+        ]);
+      });
+
       test('announces each channel once, at one version', async () => {
         const { apply, announcements } = open();
         const results = await apply(

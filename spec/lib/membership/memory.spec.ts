@@ -53,6 +53,14 @@ describe('membership in memory', () => {
     ]);
   });
 
+  test('announces as many channels as one call may change', () => {
+    let announced = 0;
+    const store = new MemoryMembershipStore(() => announced++, recorderOf([]));
+    const joins = Array.from({ length: 200_000 }, (_, i) => ({ ...join, channel: `presence-${i}` }));
+    store.apply(joins);
+    expect(announced).toBe(joins.length);
+  });
+
   test('is changed before it announces', () => {
     const seen: (readonly string[])[] = [];
     const store: MemoryMembershipStore = new MemoryMembershipStore(() => {

@@ -1,4 +1,5 @@
-import { MemoryOutbox, type MemoryOutboxOptions } from '../../../lib/outbox/memory.ts';
+import { isPromise, type MaybePromise } from '../../../lib/flow/maybe-promise.ts';
+import { MemoryOutbox, type MemoryOutboxOptions } from '../../../lib/outbox/memory/memory-outbox.ts';
 import { type Lane, laneKey, type OutboxEndpoint } from '../../../lib/outbox/outbox.ts';
 import type { OutboxEvent } from '../../../lib/outbox/outbox-event.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -7,11 +8,13 @@ import { endpoint, room } from './open-outbox.ts';
 export const retainMs = 3_600_000;
 
 /** An outbox in memory with one partition and one endpoint, and what it said to an operator. */
-export function memoryOutbox(own: Partial<MemoryOutboxOptions> = {}, endpoints = [endpoint('hook')]) {
-  const clock = new ManualClock();
+export function memoryOutbox(
+  own: Partial<MemoryOutboxOptions> & { readonly clock?: ManualClock } = {},
+  endpoints = [endpoint('hook')],
+) {
+  const clock = own.clock ?? new ManualClock();
   const said: string[] = [];
   const outbox = new MemoryOutbox({
-    clock,
     graceMs: 0,
     partitions: 1,
     retainMs,
@@ -21,12 +24,19 @@ export function memoryOutbox(own: Partial<MemoryOutboxOptions> = {}, endpoints =
       said.push(`${endpointId} buried ${events}: ${reason}`),
     onExpired: ({ endpointId, events }) => said.push(`${endpointId} expired ${events}`),
     ...own,
+    clock,
   });
   const lanes = new Map<string, Lane>();
   void outbox.work$.forEach(({ lane }) => lanes.set(laneKey(lane), lane));
   const open = (...open: readonly OutboxEndpoint[]): void => outbox.open(open);
   open(...endpoints);
   return { outbox, clock, said, open, lanes, ...actionsOf(outbox), lane: laneOf('hook') };
+}
+
+/** The answer of an outbox in memory, which is there at once while the clock stands. */
+export function now<T>(answer: MaybePromise<T>): T {
+  if (isPromise(answer)) throw new Error('the answer comes later');
+  return answer;
 }
 
 export function laneOf(endpointId: string, partition: Lane['partition'] = 0): Lane {

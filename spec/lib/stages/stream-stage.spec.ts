@@ -355,7 +355,7 @@ describe('a batch', () => {
   test('without a queue found none full', () => {
     const { send, out, told, stats } = batches(joined, { mode: 'inline' });
     send('a', 'b');
-    expect([out, told, stats.overflowed]).toEqual([['a', 'b'], ['inline', 'inline'], 0]);
+    expect([out, told, stats.overflowed]).toEqual([['a', 'b'], [], 0]);
   });
 
   test('shows what is not done, and since when', () => {

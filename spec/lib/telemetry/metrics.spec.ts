@@ -50,7 +50,7 @@ describe('metrics from events', () => {
     telemetry.emit('cleanup.fallback', { reason: 'queue-full', queued: 10 });
     expect(await valueOf(metrics, 'spillway_messages_refused_total{code="message.binary"}')).toBe(1);
     expect(await valueOf(metrics, 'spillway_cleanup_fallback_total{reason="queue-full"}')).toBe(1);
-    expect(await valueOf(metrics, 'spillway_cleanup_fallback_total{reason="inline"}')).toBe(0);
+    expect(await valueOf(metrics, 'spillway_cleanup_fallback_total{reason="breaker-open"}')).toBe(0);
   });
 
   test('add up a field and observe a duration in seconds', async () => {

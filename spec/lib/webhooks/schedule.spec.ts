@@ -435,6 +435,15 @@ describe('a breaker that cannot open', () => {
     expect([log.all('endpoint.opened'), log.all('endpoint.half-open')]).toEqual([[fields], [fields]]);
   });
 
+  test('closes with the success of the probe, also when somebody asked for it', async () => {
+    const { schedule, statusOf, turns, attempt } = await fail();
+    await pass(5_000);
+    schedule.resume('app-1', 'a');
+    await pass(1);
+    await attempt(turns.pop()!, ok);
+    expect(statusOf('a').state).toBe('closed');
+  });
+
   test('is overruled when somebody asks for an attempt now', async () => {
     const { schedule, turns, begun, attempt } = await fail();
     schedule.resume('app-1', 'a');

@@ -1,0 +1,161 @@
+import { pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
+import { LoadProcess } from './support/load-process.ts';
+import { readOptions } from './support/options.ts';
+import { medianText, say, sayHeader, sayTable, sayTargets } from './support/report.ts';
+import { inRounds } from './support/rounds.ts';
+import { app, type BenchServer, startServer } from './support/servers.ts';
+import { settlingTimes } from './support/settling.ts';
+import { quantileOf, spreadOf } from './support/statistics.ts';
+
+type Variant = 'settle' | 'end spillway' | 'end echo' | 'reset spillway' | 'reset echo';
+
+/** What bench/load/probe.js answers. */
+interface Slices {
+  readonly slices: number;
+  readonly sliceP99Ms: number;
+  /** Less the garbage collection in it, and what kind of callback it was. */
+  readonly ownMaxMs: number;
+  readonly ownMaxKind: string;
+  readonly above1Ms: number;
+  readonly above5Ms: number;
+  readonly longestCollectionMs: number;
+  readonly loopP99Ms: number;
+  readonly loopMaxMs: number;
+}
+
+interface Settled {
+  readonly state: 'cold' | 'warm';
+  readonly p50: number | undefined;
+  readonly p99: number | undefined;
+  readonly max: number | undefined;
+}
+
+const options = readOptions(['spillway', 'echo']);
+const socketCount = options.quick ? 2_000 : 9_500;
+const batchSize = 64;
+const shape = { channelCount: 500, channelsPerSocket: 5 };
+
+async function run(): Promise<void> {
+  sayHeader(
+    `${socketCount} sockets gone at once: how long is the server's longest uninterrupted piece of work?`,
+  );
+  const settled: Settled[] = [];
+  const variants: readonly Variant[] = ['settle', 'end spillway', 'end echo', 'reset spillway', 'reset echo'];
+  const results = await inRounds(options.rounds, variants, async (variant): Promise<Slices | undefined> => {
+    if (variant !== 'settle')
+      return await storm(variant.split(' ') as ['end' | 'reset', 'spillway' | 'echo']);
+    const times = await settlingTimes({ ...shape, batchSize, batches: Math.floor(socketCount / batchSize) });
+    for (const state of ['cold', 'warm'] as const) {
+      const sorted = times[state];
+      settled.push({
+        state,
+        p50: quantileOf(sorted, 0.5),
+        p99: quantileOf(sorted, 0.99),
+        max: sorted.at(-1),
+      });
+      say(`batches of ${batchSize}: ${JSON.stringify(settled.at(-1))}`);
+    }
+    return undefined;
+  });
+  report(settled, results);
+}
+
+async function storm([way, name]: readonly ['end' | 'reset', 'spillway' | 'echo']): Promise<Slices> {
+  const crowd = new LoadProcess('crowd');
+  const receiver = new LoadProcess('receiver');
+  let server: BenchServer | undefined;
+  try {
+    const { port: webhookPort } = await receiver.ask<{ port: number }>('listen');
+    server = await startServer(name, {
+      webhookPort,
+      config: { webhooks: { graceMs: 200 } },
+      nodeOptions: ['--import', pathToFileURL(resolve('bench/load/probe.js')).href],
+    });
+    await crowd.ask('open', {
+      ...app,
+      ...shape,
+      port: server.port,
+      protocol: server.protocol,
+      count: socketCount,
+      inFlight: 200,
+      prefix: 'storm-',
+    });
+    server.tell('reset');
+    await crowd.ask('drop', { way });
+    // All is over well within this, and a quiet loop adds nothing to the longest slice.
+    await new Promise((done) => setTimeout(done, 4_000));
+    return (await server.told('read')) as Slices;
+  } finally {
+    await Promise.all([crowd.kill(), receiver.kill()]);
+    await server?.stop();
+  }
+}
+
+function report(
+  settled: readonly Settled[],
+  results: ReadonlyMap<Variant, readonly (Slices | undefined)[]>,
+): void {
+  sayTable(
+    [
+      `settle ${batchSize} connections, ${shape.channelsPerSocket} channels each`,
+      'p50 ms',
+      'p99 ms',
+      'max ms',
+    ],
+    (['cold', 'warm'] as const).map((state) => {
+      const column = (read: (one: Settled) => number | undefined): string =>
+        medianText(settled.filter((one) => one.state === state).map(read));
+      return [
+        `memory stores, in process, ${state}`,
+        column(({ p50 }) => p50),
+        column(({ p99 }) => p99),
+        column(({ max }) => max),
+      ];
+    }),
+  );
+  const storms = [...results].filter(([variant]) => variant !== 'settle');
+  const rows = storms.map(([variant, all]) => {
+    const column = (read: (one: Slices) => number): string =>
+      medianText(all.map((one) => (one === undefined ? undefined : read(one))));
+    return [
+      variant,
+      column((one) => one.sliceP99Ms),
+      column((one) => one.ownMaxMs),
+      [...new Set(all.map((one) => one?.ownMaxKind ?? '–'))].join(' '),
+      column((one) => one.above1Ms),
+      column((one) => one.above5Ms),
+      column((one) => one.longestCollectionMs),
+      column((one) => one.loopP99Ms),
+      column((one) => one.loopMaxMs),
+    ];
+  });
+  sayTable(
+    [
+      'way, server',
+      'slice p99 ms',
+      'longest own slice ms',
+      'which',
+      'slices > 1 ms',
+      'slices > 5 ms',
+      'longest collection ms',
+      'loop delay p99 ms',
+      'loop delay max ms',
+    ],
+    rows,
+  );
+  say(
+    'A turn of the loop handles up to 1,024 sockets, each in a slice of its own: its delay is their sum, for bare ws too.',
+  );
+  const longest = (variant: Variant) => spreadOf((results.get(variant) ?? []).map((one) => one?.ownMaxMs));
+  const slowest = (state: Settled['state']) =>
+    spreadOf(settled.filter((one) => one.state === state).map(({ max }) => max));
+  sayTargets([
+    { name: `settling ${batchSize}, cold: max ms`, spread: slowest('cold'), most: 1 },
+    { name: `settling ${batchSize}, warm: max ms`, spread: slowest('warm'), most: 1 },
+    { name: 'end: longest own slice, ms', spread: longest('end spillway'), most: 5 },
+    { name: 'reset: longest own slice, ms', spread: longest('reset spillway'), most: 5 },
+  ]);
+}
+
+void run();

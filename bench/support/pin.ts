@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+/** Of util-linux; where it is missing nothing is pinned. */
+const tool = 'taskset';
+const canPin = availableParallelism() > 1 && spawnSync(tool, ['-c', '0', 'true']).status === 0;
+
+/** The server gets the first processor, everything else the second, so that neither takes the other's time. */
+export function pinned(
+  role: 'server' | 'load',
+  command: string,
+  args: readonly string[],
+): readonly [command: string, args: readonly string[]] {
+  return canPin ? [tool, ['-c', role === 'server' ? '0' : '1', command, ...args]] : [command, args];
+}
+
+export const pinning = canPin ? 'server on processor 0, load on processor 1' : 'not pinned';

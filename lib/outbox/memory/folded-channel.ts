@@ -1,0 +1,27 @@
+import { type EventKind, isLifecycle, type OutboxEvent } from '../outbox-event.ts';
+import type { RangeSum } from './range-sum.ts';
+
+/** What the fold knows of one channel. */
+export interface FoldedChannel {
+  readonly name: string;
+  /** The endpoint takes no lifecycle kind of it. */
+  readonly isUntold: boolean;
+  /** The kept event of each thing that toggles or is replaced: the channel, each user, the count, the cache miss. */
+  readonly latest: Map<string, OutboxEvent>;
+  kept: number;
+  /** What was left out, per epoch; without an epoch under ''. */
+  readonly leftOut: Map<string, RangeSum>;
+}
+
+const lifecycleKinds = ['channel_occupied', 'channel_vacated', 'member_added', 'member_removed'] as const;
+
+export function toFolded(name: string, takes: (kind: EventKind, channel: string) => boolean): FoldedChannel {
+  const isUntold = !lifecycleKinds.some((kind) => takes(kind, name));
+  return { name, isUntold, latest: new Map(), kept: 0, leftOut: new Map() };
+}
+
+/** Events with the same one cancel each other, or the later stands for the earlier. */
+export function toggleOf(event: OutboxEvent): string {
+  if (!isLifecycle(event)) return event.kind;
+  return event.userId === undefined ? 'channel' : `user ${event.userId}`;
+}
