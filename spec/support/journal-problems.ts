@@ -95,19 +95,18 @@ function strangers(
 
 /**
  * First deliveries: `seq` without a hole, per channel and epoch. Holes are where a coalesced range says so, and after
- * snapshots. A range of channel `*` stands for that many events, of whatever channels; it may come behind its holes.
+ * snapshots. A range of channel `*` stands for that many events, of whatever channels, and comes before their holes.
  */
 function gaps(events: readonly ToldEvent[]): readonly string[] {
   const last = new Map<string, { seq: number; holesUpTo: number }>();
-  let leftOutAnywhere = events
-    .filter(({ name, channel }) => name === 'spillway_coalesced' && channel === '*')
-    .reduce((sum, { count = 0 }) => sum + count, 0);
+  let leftOutAnywhere = 0;
   return events.flatMap((event) => {
     const { seq, name, cause, to_seq: toSeq } = event;
     const key = `${event.channel} ${event.epoch}`;
     const before = last.get(key) ?? { seq: 0, holesUpTo: 0 };
     last.set(key, before);
     if (name === 'spillway_coalesced') before.holesUpTo = toSeq ?? 0;
+    if (name === 'spillway_coalesced' && event.channel === '*') leftOutAnywhere += event.count ?? 0;
     if (seq === undefined) return [];
     const due = before.seq + 1;
     const missing = Math.max(0, seq - Math.max(due, before.holesUpTo + 1));

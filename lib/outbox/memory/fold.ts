@@ -233,6 +233,11 @@ export class Fold {
   }
 
   *#items(): Iterable<Item> {
+    // First: what is kept may be of channels whose earlier ranges became part of it.
+    if (this.#merged !== undefined) {
+      const event = this.#eventOf(this.#merged, everyChannel);
+      yield { event, take: () => this.#takeMerged() };
+    }
     const begun = new Set<FoldedChannel>();
     for (const { event, channel } of this.#kept.values()) {
       if (channel.leftOut.size > 0 && !begun.has(channel)) {
@@ -242,10 +247,6 @@ export class Fold {
       yield { event, take: () => this.#takeKept(channel, event) };
     }
     for (const channel of this.#bare) yield* this.#rangesOf(channel);
-    if (this.#merged !== undefined) {
-      const event = this.#eventOf(this.#merged, everyChannel);
-      yield { event, take: () => this.#takeMerged() };
-    }
   }
 
   *#rangesOf(channel: FoldedChannel): Iterable<Item> {
