@@ -11,6 +11,7 @@ import { webhook } from '../pipelines/webhook.ts';
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
+import { inTurns } from './flow/in-turns.ts';
 import { isolate } from './flow/isolate.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
@@ -114,13 +115,14 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   });
   const aborter = new AbortController();
   pipelines.push(...runPipelines(parts, edge, { stages, signal: aborter.signal }));
+  const closed = takeCloses(parts, edge, metrics);
   subscriptions.push(...runClocks(parts, edge));
   subscriptions.push(parts.outbox.work$.subscribe((work) => parts.schedule.wake(work)));
   registerGauges(metrics, parts, edge, pipelines);
   await parts.stores.open();
   const { port, admin } = await listen(foundation, readiness, parts, edge);
   announceListening(foundation, port, admin);
-  const running = { ...foundation, parts, edge, admin, pipelines, aborter };
+  const running = { ...foundation, parts, edge, admin, pipelines, closed, aborter };
   const stop = once((reason: string) => stopServer(running, reason));
   return { port, adminPort: admin.port, parts, edge, stop };
 }
@@ -162,20 +164,39 @@ async function collectStages(
   return [...loaded.map(({ stage }) => stage), ...(options.stages ?? [])];
 }
 
+/** Departures taken in one turn of the event loop, in milliseconds: a storm of them is not one long phase. */
+const closesSliceMs = 2;
+
+/** Sockets that closed by themselves depart; fulfilled when the source has completed and all of them have. */
+function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {
+  const closes$ = edge.closes$.pipe(
+    inTurns({
+      sliceMs: closesSliceMs,
+      onQueue: (queue) =>
+        metrics.registerGauge(
+          'spillway_waiting_closes',
+          'Closed sockets that have yet to depart',
+          () => queue.size,
+        ),
+    }),
+  );
+  return new Promise((resolve) => {
+    closes$.subscribe({
+      next: ({ socket: { connection }, code }) => {
+        if (connection === undefined) return;
+        const cause = code === 1006 ? 'error' : 'client';
+        parts.departures.next({ kind: 'connection', connection, cause, closeCode: code });
+      },
+      complete: resolve,
+    });
+  });
+}
+
 function runPipelines(
   parts: Parts,
   edge: Edge,
   options: { readonly stages: readonly SlotStage[]; readonly signal: AbortSignal },
 ): readonly RunningPipeline[] {
-  edge.closes$.subscribe(({ socket: { connection }, code }) => {
-    if (connection === undefined) return;
-    parts.departures.next({
-      kind: 'connection',
-      connection,
-      cause: code === 1006 ? 'error' : 'client',
-      closeCode: code,
-    });
-  });
   return [
     runPipeline(delivery, parts.schedule.deliveries$, parts, options),
     runPipeline(webhook, parts.schedule.readings$, parts, options),

@@ -19,6 +19,8 @@ export interface Stoppable {
   readonly edge: Edge;
   readonly admin: AdminServer;
   readonly pipelines: readonly RunningPipeline[];
+  /** Fulfilled when the source of closes has completed and every closed socket has departed. */
+  readonly closed: Promise<void>;
   readonly subscriptions: readonly Subscription[];
   readonly aborter: AbortController;
   readonly log: LogStream;
@@ -46,9 +48,10 @@ export async function stopServer(running: Stoppable, reason: string): Promise<vo
 
   const isLate = (): boolean => clock.now() >= lastActsAtMs;
   await until(() => edge.open === 0 || isLate());
-  for (const source$ of [edge.connects$, edge.messages$, edge.closes$, parts.publishes, parts.departures]) {
+  edge.closes$.complete();
+  await inTime(isLate, running.closed);
+  for (const source$ of [edge.connects$, edge.messages$, parts.publishes, parts.departures])
     source$.complete();
-  }
   await inTime(isLate, completed(running, ['connect', 'message', 'publish', 'disconnect']));
   await parts.stores.settle();
   await inTime(isLate, parts.schedule.drain());

@@ -70,6 +70,7 @@ export class Fanout {
   publish(channel: Channel, text: string, exceptSocketId?: string, version = 0): void {
     if (channel.subscriptions.size === 0) return;
     this.#add(channel, { frame: encodeTextFrame(text), exceptSocketId, version }, 1);
+    this.flushOverdue();
     if (channel.entries.length >= maxPendingEntries || channel.pendingBytes >= maxPendingBytes) {
       this.#hooks.onInline(channel, channel.entries.length);
       this.flushChannel(channel);

@@ -229,14 +229,14 @@ class BatchWork<In, Out> implements BatchQueue {
 }
 
 function shapeOfHeld<In>(shape: BatchShape<In>): BatchShape<Held<In>> {
-  const { maxSize, maxWaitMs, by, weightOf, isUrgent, oneATurn } = shape;
+  const { maxSize, maxWaitMs, by, weightOf, isUrgent, pacedBy } = shape;
   return {
     maxSize,
     maxWaitMs,
     ...(by === undefined ? {} : { by: ({ item }: Held<In>) => by(item) }),
     ...(weightOf === undefined ? {} : { weightOf: ({ item }: Held<In>) => weightOf(item) }),
     ...(isUrgent === undefined ? {} : { isUrgent: ({ item }: Held<In>) => isUrgent(item) }),
-    ...(oneATurn === undefined ? {} : { oneATurn }),
+    ...(pacedBy === undefined ? {} : { pacedBy }),
   };
 }
 

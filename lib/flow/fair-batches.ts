@@ -1,4 +1,5 @@
 import { type Observable, Subject, type Subscription, timer } from 'rxjs';
+import type { Clock } from './clock.ts';
 import { Ring } from './ring.ts';
 
 export type Batch<T> = readonly [T, ...T[]];
@@ -15,14 +16,16 @@ export interface BatchShape<T> {
   /** Urgent items go before others of their group, but not for ever. Default: none is. */
   readonly isUrgent?: (item: T) => boolean;
   /**
-   * At most one batch leaves in a turn of the event loop, until completion: a storm of items does not have all its work done
-   * in the turn in which it comes. Default: as many as there are slots for.
+   * Until completion at most one batch leaves in a turn of the event loop, and others have twice the time that its work
+   * took before the next: a storm of items does not keep everybody else waiting. Default: as many as there are slots for.
    */
-  readonly oneATurn?: boolean;
+  readonly pacedBy?: Clock;
 }
 
 /** The least a timer waits: other work of the event loop comes in between. */
 const turnMs = 1;
+/** Of paced work: the time for others, in times of that for a batch. */
+const othersShare = 2;
 
 /** Batches of urgent items alone that a group makes in a row while others of its items wait. */
 const maxUrgentInARow = 4;
@@ -123,8 +126,13 @@ export class FairBatches<T> {
     this.#handOut();
   }
 
-  #pauseUntilNextTurn(): void {
-    this.#pause = timer(turnMs).subscribe(() => {
+  #handOutOne(batch: Batch<T>): void {
+    const { pacedBy: clock } = this.#shape;
+    const startedMs = clock?.now() ?? 0;
+    this.#batches$.next(batch);
+    if (clock === undefined || this.#isCompleted) return;
+    const pauseMs = Math.max(turnMs, othersShare * (clock.now() - startedMs));
+    this.#pause = timer(pauseMs).subscribe(() => {
       this.#pause = undefined;
       this.#handOut();
     });
@@ -143,8 +151,7 @@ export class FairBatches<T> {
       this.#forgetIfIdle(group);
       if (batch === undefined) continue;
       this.#slots--;
-      if (this.#shape.oneATurn === true && !this.#isCompleted) this.#pauseUntilNextTurn();
-      this.#batches$.next(batch);
+      this.#handOutOne(batch);
     }
     this.#isHandingOut = false;
   }

@@ -3,6 +3,7 @@ import type { Config } from '../../../config/schema.ts';
 import type { BatchReports } from '../../flow/batch-effect.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Departure } from '../events.ts';
+import type { Services } from '../services.ts';
 import type { BatchStageLimits } from '../stage.ts';
 
 /** How long a batch may hold its slot while its stores do not answer. */
@@ -15,7 +16,10 @@ const retryPausesMs = [100, 1_000, 5_000, 30_000] as const;
 const leavesPerDeparture = 16;
 
 /** How departures are settled: `cleanup` of the configuration, and what the log hears of it. */
-export function cleanupLimits({ cleanup }: Config, telemetry: Telemetry): BatchStageLimits<Departure> {
+export function cleanupLimits(
+  { cleanup }: Config,
+  { clock, telemetry }: Pick<Services, 'clock' | 'telemetry'>,
+): BatchStageLimits<Departure> {
   return {
     mode: cleanup.mode,
     batch: {
@@ -23,7 +27,7 @@ export function cleanupLimits({ cleanup }: Config, telemetry: Telemetry): BatchS
       maxWaitMs: cleanup.batchWindowMs,
       by: ({ departed }) => departed.connection.app.id,
       weightOf: ({ leaves }) => Math.max(1, leaves.length / leavesPerDeparture),
-      oneATurn: true,
+      pacedBy: clock,
       isUrgent: ({ leaves }) => leaves.some(({ channel }) => channel.name.kind === 'presence'),
     },
     concurrency: cleanup.concurrency === 'auto' ? slotsOf(availableParallelism()) : cleanup.concurrency,

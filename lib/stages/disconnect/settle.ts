@@ -16,7 +16,7 @@ type Needs = Pick<Services, 'clock' | 'membership' | 'quota' | 'subscriptions' |
 export const settle = defineStage({
   name: 'settle',
   needs: ['config', 'clock', 'membership', 'quota', 'subscriptions', 'telemetry', 'users'],
-  limits: ({ config, telemetry }) => cleanupLimits(config, telemetry),
+  limits: (services) => cleanupLimits(services.config, services),
   batchEffect: (batch: Batch<Departure>, services): MaybePromise<Batch<Departure>> => {
     const startedMs = services.clock.now();
     const leaves = pendingLeaves(batch);

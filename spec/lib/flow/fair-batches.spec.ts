@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import fc from 'fast-check';
 import { map, mergeMap, of, timer } from 'rxjs';
 import { type Batch, type BatchShape, FairBatches } from '../../../lib/flow/fair-batches.ts';
+import { ManualClock } from '../manual-clock.ts';
 import { type Marbles, marbles } from './marbles.ts';
 
 const joined = (batch: readonly string[]): string => batch.join('');
@@ -134,13 +135,36 @@ describe('with one batch a turn', () => {
   test('a storm is worked on batch by batch', () => {
     const source = '   -(abcdefg)------------';
     const expected = ' -xyz---t--------------';
-    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'ef', t: 'g' }, { shape: { oneATurn: true } });
+    expectBatches(
+      source,
+      expected,
+      { x: 'ab', y: 'cd', z: 'ef', t: 'g' },
+      { shape: { pacedBy: new ManualClock() } },
+    );
+  });
+
+  test('others have twice the time that a batch took', () => {
+    marbles(({ hot, expectObservable, flush }) => {
+      const clock = new ManualClock();
+      const batches = new FairBatches<string>({ maxSize: 2, maxWaitMs: 6, pacedBy: clock }, 1);
+      batches.batches$.subscribe(() => {
+        clock.advance(3);
+        batches.free();
+      });
+      expectObservable(batches.batches$.pipe(map(joined))).toBe('-x-----y-----z-', {
+        x: 'ab',
+        y: 'cd',
+        z: 'ef',
+      });
+      hot('-(abcdef)--------').subscribe((item) => batches.push(item));
+      flush();
+    });
   });
 
   test('completion waits for no turn', () => {
     const source = '   -(abcde|)-------------';
     const expected = ' -(xyz)----------------';
-    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'e' }, { shape: { oneATurn: true } });
+    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'e' }, { shape: { pacedBy: new ManualClock() } });
   });
 });
 

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Subject } from 'rxjs';
+import { inTurns } from '../../../lib/flow/in-turns.ts';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+});
+
+/** Work of 1 ms on each item, 3 ms of it to a turn. */
+function run() {
+  let nowMs = 0;
+  jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  const source$ = new Subject<string>();
+  const seen: string[] = [];
+  let queue: { readonly size: number } = { size: 0 };
+  const limits = { sliceMs: 3, onQueue: (own: { readonly size: number }) => (queue = own) };
+  const subscription = source$.pipe(inTurns(limits)).subscribe({
+    next: (item) => {
+      nowMs++;
+      seen.push(item);
+    },
+    complete: () => seen.push('|'),
+  });
+  const send = (items: string): void => {
+    for (const item of items) source$.next(item);
+  };
+  /** What is passed on in the next turn. */
+  const turn = (): string => {
+    const before = seen.length;
+    jest.runOnlyPendingTimers();
+    return seen.slice(before).join('');
+  };
+  return { source$, send, turn, subscription, seen: () => seen.join(''), waiting: () => queue.size };
+}
+
+describe('items', () => {
+  test('are passed on at once while they take little time', () => {
+    const { send, turn, seen } = run();
+    send('abc');
+    expect([seen(), turn()]).toEqual(['abc', '']);
+    send('de');
+    expect(seen()).toBe('abcde');
+  });
+
+  test('of a storm are spread over turns, in their order', () => {
+    const { send, turn, seen, waiting } = run();
+    send('abcdefgh');
+    expect([seen(), waiting()]).toEqual(['abc', 5]);
+    expect([turn(), turn(), turn(), waiting()]).toEqual(['def', 'gh', '', 0]);
+  });
+
+  test('that come while others wait stand behind them', () => {
+    const { send, turn } = run();
+    send('abcd');
+    expect(turn()).toBe('d');
+    send('efgh');
+    expect([turn(), turn()]).toEqual(['gh', '']);
+  });
+});
+
+describe('the end of the source', () => {
+  test('comes behind what waits', () => {
+    const { source$, send, turn, seen } = run();
+    send('abcd');
+    source$.complete();
+    expect([seen(), turn()]).toEqual(['abc', 'd|']);
+  });
+
+  test('is the end at once when nothing waits', () => {
+    const { source$, send, seen } = run();
+    send('a');
+    source$.complete();
+    expect(seen()).toBe('a|');
+  });
+});
+
+test('unsubscribing leaves no turn behind', () => {
+  const { send, subscription } = run();
+  send('abcd');
+  subscription.unsubscribe();
+  expect(jest.getTimerCount()).toBe(0);
+});
