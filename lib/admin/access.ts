@@ -34,7 +34,7 @@ function hostnameOf(host = ''): string {
 }
 
 function bearerOf(authorization = ''): string {
-  return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? '';
+  return /^Bearer +(.+)$/i.exec(authorization)?.[1]?.trim() ?? '';
 }
 
 /** Compares digests, so that neither content nor length shows in the time it takes. */

@@ -45,6 +45,12 @@ describe('admin access', () => {
     expect(accessProblem(token, caller)).toBeUndefined();
   });
 
+  test('takes a token of several words, as the documents write it', () => {
+    const words = 'a long random text';
+    expect(accessProblem(words, from('10.0.0.1', `Bearer ${words}`))).toBeUndefined();
+    expect(accessProblem(words, from('10.0.0.1', 'Bearer a long random'))).toBe('admin.token');
+  });
+
   test.each(['Bearer open-sesame', 'bearer open-sesame', 'Bearer  open-sesame '])(
     'with a token takes "%s"',
     (header) => {
