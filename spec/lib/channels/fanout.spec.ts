@@ -77,6 +77,16 @@ describe('a flush that is overdue', () => {
     expect(members[0]!.transport.writes).toEqual(written);
   });
 
+  test('begins with the next event that is published', () => {
+    const { node, channel, members } = room(1);
+    const startedMs = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(startedMs);
+    node.fanout.publish(channel, 'a');
+    jest.spyOn(performance, 'now').mockReturnValue(startedMs + 2);
+    node.fanout.publish(channel, 'b');
+    expect(members[0]!.transport.writes).toEqual([['a', 'b']]);
+  });
+
   test('is no second flush for the turn that comes after it', () => {
     const { node, channel, members } = room(1);
     node.fanout.publish(channel, 'a');
