@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { CreateStores } from '../../../lib/stores.ts';
-import { openStores } from '../stores.ts';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openStores, type StoresFixture } from '../stores.ts';
 
 /** What every store of cached events has to do, whatever it is made of. Events are kept for a minute here. */
-export function describeCachedEvents(name: string, createStores: CreateStores): void {
+export function describeCachedEvents(fixture: StoresFixture): void {
+  const { name } = fixture;
   function open() {
-    const { stores, answerOf } = openStores(createStores, () => undefined);
+    const { stores, answerOf } = openStores(fixture, () => undefined);
     const { cachedEvents } = stores;
     return {
       remember: (channel: string, data: string, appId = 'app-1') =>
@@ -15,12 +15,8 @@ export function describeCachedEvents(name: string, createStores: CreateStores): 
   }
 
   describe(`a store of cached events (${name})`, () => {
-    beforeEach(() => {
-      jest.useFakeTimers();
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
+    beforeEach(() => fixture.begin());
+    afterEach(() => fixture.end());
 
     test('recalls nothing that was not remembered', async () => {
       expect(await open().recall('cache-x')).toBeUndefined();

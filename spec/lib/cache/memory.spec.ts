@@ -4,7 +4,7 @@ import { ManualClock } from '../manual-clock.ts';
 import { everyStores } from '../stores.ts';
 import { describeCachedEvents } from './cached-events.contract.ts';
 
-for (const [name, createStores] of everyStores) describeCachedEvents(name, createStores);
+for (const fixture of everyStores) describeCachedEvents(fixture);
 
 describe('cached events in memory', () => {
   function open() {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { MaybePromise } from '../../../lib/flow/maybe-promise.ts';
 import type {
@@ -8,8 +8,7 @@ import type {
   MembershipAnnouncement,
   MembershipChange,
 } from '../../../lib/membership/membership-store.ts';
-import type { CreateStores } from '../../../lib/stores.ts';
-import { openStores } from '../stores.ts';
+import { openStores, type StoresFixture } from '../stores.ts';
 
 const room = 'presence-room';
 
@@ -31,10 +30,11 @@ function leave(socketId: string, own: Partial<Leave> = {}): Leave {
 }
 
 /** What every membership store has to do, whatever it is made of. */
-export function describeMembershipStore(name: string, createStores: CreateStores): void {
+export function describeMembershipStore(fixture: StoresFixture): void {
+  const { name } = fixture;
   function open() {
     const announcements: MembershipAnnouncement[] = [];
-    const { stores, answerOf } = openStores(createStores, (message) => {
+    const { stores, answerOf } = openStores(fixture, (message) => {
       if (message.kind === 'membership') announcements.push(message);
     });
     const { membership } = stores;
@@ -53,12 +53,8 @@ export function describeMembershipStore(name: string, createStores: CreateStores
   });
 
   describe(`a membership store (${name})`, () => {
-    beforeEach(() => {
-      jest.useFakeTimers();
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
+    beforeEach(() => fixture.begin());
+    afterEach(() => fixture.end());
 
     describe('a join', () => {
       test('occupies the channel when it is the first', async () => {

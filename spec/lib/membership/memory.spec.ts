@@ -6,9 +6,9 @@ import { everyStores } from '../stores.ts';
 import { describeRecordedLifecycle } from './recorded-lifecycle.contract.ts';
 import { describeMembershipStore } from './membership-store.contract.ts';
 
-for (const [name, createStores] of everyStores) {
-  describeMembershipStore(name, createStores);
-  describeRecordedLifecycle(name, createStores);
+for (const fixture of everyStores) {
+  describeMembershipStore(fixture);
+  describeRecordedLifecycle(fixture);
 }
 
 /** Writes down what it is told, in words. */

@@ -1,25 +1,22 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isLifecycle } from '../../../lib/outbox/outbox-event.ts';
-import type { CreateStores } from '../../../lib/stores.ts';
 import { endpoint, inWords, join, leave, openOutbox, room } from '../outbox/open-outbox.ts';
+import type { StoresFixture } from '../stores.ts';
 import { ToldState } from '../outbox/told-state.ts';
 
 /** What every membership store has to record for those outside, in the step that changes it (R1). */
-export function describeRecordedLifecycle(name: string, createStores: CreateStores): void {
+export function describeRecordedLifecycle(fixture: StoresFixture): void {
+  const { name } = fixture;
   async function open() {
-    const opened = openOutbox(createStores);
+    const opened = openOutbox(fixture);
     await opened.open(endpoint('hook'));
     return opened;
   }
 
   describe(`the lifecycle a membership store records (${name})`, () => {
-    beforeEach(() => {
-      jest.useFakeTimers();
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
+    beforeEach(() => fixture.begin());
+    afterEach(() => fixture.end());
 
     test('is told in the step that answers: nothing comes later', async () => {
       const { apply, deliver } = await open();

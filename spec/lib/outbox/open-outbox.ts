@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { RawObject } from '../../../config/raw.ts';
 import type { Join, Leave, MembershipChange } from '../../../lib/membership/membership-store.ts';
 import {
@@ -9,8 +8,7 @@ import {
   type OutboxEndpoint,
 } from '../../../lib/outbox/outbox.ts';
 import type { OutboxEvent } from '../../../lib/outbox/outbox-event.ts';
-import type { CreateStores } from '../../../lib/stores.ts';
-import { openStores } from '../stores.ts';
+import { openStores, type StoresFixture } from '../stores.ts';
 
 export const room = 'presence-room';
 export const graceMs = 60_000;
@@ -40,8 +38,8 @@ export function inWords(event: OutboxEvent): string {
  * An outbox behind its membership store, and somebody who reads it as the webhook pipelines do. The grace is a minute:
  * getting an answer takes some of the virtual time.
  */
-export function openOutbox(createStores: CreateStores, webhooks: RawObject = {}) {
-  const { stores, answerOf } = openStores(createStores, () => undefined, {
+export function openOutbox(fixture: StoresFixture, webhooks: RawObject = {}) {
+  const { stores, answerOf } = openStores(fixture, () => undefined, {
     webhooks: { graceMs: graceMs, ...webhooks },
   });
   const { outbox, membership } = stores;
@@ -93,6 +91,6 @@ export function openOutbox(createStores: CreateStores, webhooks: RawObject = {})
     open: (...endpoints: readonly OutboxEndpoint[]) => answerOf(outbox.open(endpoints)),
     apply: (...changes: readonly MembershipChange[]) => answerOf(membership.apply(changes)),
     settle: () => answerOf(stores.settle()),
-    elapse: (ms: number) => jest.advanceTimersByTimeAsync(ms),
+    elapse: (ms: number) => fixture.elapse(ms),
   };
 }

@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { RawObject } from '../../../config/raw.ts';
 import type { LaneWork } from '../../../lib/outbox/outbox.ts';
 import { isLifecycle, type NewOutboxEvent, type OutboxEvent } from '../../../lib/outbox/outbox-event.ts';
-import type { CreateStores } from '../../../lib/stores.ts';
 import { endpoint, graceMs, inWords, join, leave, openOutbox, room } from './open-outbox.ts';
+import type { StoresFixture } from '../stores.ts';
 import { ToldState } from './told-state.ts';
 
 const said = (data: string, channel = room): NewOutboxEvent => ({
@@ -20,10 +20,11 @@ const dataOf = (events: readonly OutboxEvent[]): readonly string[] =>
 const refused = { reason: '400', isRefusal: true };
 
 /** What every outbox has to do, whatever it is made of. */
-export function describeOutbox(name: string, createStores: CreateStores): void {
+export function describeOutbox(fixture: StoresFixture): void {
+  const { name } = fixture;
   /** With one endpoint that takes everything. */
   async function open(webhooks: RawObject = {}) {
-    const opened = openOutbox(createStores, webhooks);
+    const opened = openOutbox(fixture, webhooks);
     await opened.open(endpoint('hook'));
     return opened;
   }
@@ -35,12 +36,8 @@ export function describeOutbox(name: string, createStores: CreateStores): void {
   }
 
   describe(`an outbox (${name})`, () => {
-    beforeEach(() => {
-      jest.useFakeTimers();
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
+    beforeEach(() => fixture.begin());
+    afterEach(() => fixture.end());
 
     describe('a lifecycle event', () => {
       test('has the next seq of its channel, in one epoch, and an id of its own', async () => {
@@ -211,7 +208,7 @@ export function describeOutbox(name: string, createStores: CreateStores): void {
       });
 
       test('is not told to nobody', async () => {
-        const opened = openOutbox(createStores);
+        const opened = openOutbox(fixture);
         await opened.open(endpoint('hook', { takes: (kind) => kind !== 'subscription_count' }));
         await opened.apply(...counted(1, 1));
         expect(countsOf(await opened.deliver())).toEqual([]);
@@ -476,7 +473,7 @@ export function describeOutbox(name: string, createStores: CreateStores): void {
       });
 
       test('of an app that had none begins with what is occupied too', async () => {
-        const { apply, open: openWith, deliver } = openOutbox(createStores);
+        const { apply, open: openWith, deliver } = openOutbox(fixture);
         await apply(join('1.1', 'ada'));
         await openWith(endpoint('new'));
         expect((await deliver('new')).map(inWords)).toEqual(['channel_occupied', 'member_added ada']);

@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { CreateStores } from '../../../lib/stores.ts';
-import { openStores } from '../stores.ts';
+import { openStores, type StoresFixture } from '../stores.ts';
 
 /** What every connection quota has to do, whatever it is made of. */
-export function describeConnectionQuota(name: string, createStores: CreateStores): void {
+export function describeConnectionQuota(fixture: StoresFixture): void {
+  const { name } = fixture;
   function open() {
-    const { stores, answerOf } = openStores(createStores, () => undefined);
+    const { stores, answerOf } = openStores(fixture, () => undefined);
     const { quota } = stores;
     return {
       quota,
@@ -17,12 +17,8 @@ export function describeConnectionQuota(name: string, createStores: CreateStores
   }
 
   describe(`a connection quota (${name})`, () => {
-    beforeEach(() => {
-      jest.useFakeTimers();
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
+    beforeEach(() => fixture.begin());
+    afterEach(() => fixture.end());
 
     test('grants as many connections as the limit says', async () => {
       const { acquire } = open();

@@ -3,7 +3,7 @@ import { MemoryConnectionQuota } from '../../../lib/quota/memory.ts';
 import { everyStores } from '../stores.ts';
 import { describeConnectionQuota } from './connection-quota.contract.ts';
 
-for (const [name, createStores] of everyStores) describeConnectionQuota(name, createStores);
+for (const fixture of everyStores) describeConnectionQuota(fixture);
 
 test('in memory the quota says what is in use', () => {
   const quota = new MemoryConnectionQuota();

@@ -3,7 +3,7 @@ import { MemorySignedInUsers } from '../../../lib/users/memory.ts';
 import { everyStores } from '../stores.ts';
 import { describeSignedInUsers } from './signed-in-users.contract.ts';
 
-for (const [name, createStores] of everyStores) describeSignedInUsers(name, createStores);
+for (const fixture of everyStores) describeSignedInUsers(fixture);
 
 test('in memory a user who signed out is forgotten', () => {
   const users = new MemorySignedInUsers(() => undefined);

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { UserMessage } from '../../../lib/bus/bus.ts';
-import type { CreateStores } from '../../../lib/stores.ts';
 import type { SignIn } from '../../../lib/users/signed-in-users.ts';
-import { openStores } from '../stores.ts';
+import { openStores, type StoresFixture } from '../stores.ts';
 
 const change = (kind: SignIn['kind'], userId: string, socketId: string, appId = 'app-1'): SignIn => ({
   kind,
@@ -13,10 +12,11 @@ const change = (kind: SignIn['kind'], userId: string, socketId: string, appId = 
 });
 
 /** What every store of signed-in users has to do, whatever it is made of. */
-export function describeSignedInUsers(name: string, createStores: CreateStores): void {
+export function describeSignedInUsers(fixture: StoresFixture): void {
+  const { name } = fixture;
   function open() {
     const announced: UserMessage[] = [];
-    const { stores, answerOf } = openStores(createStores, (message) => {
+    const { stores, answerOf } = openStores(fixture, (message) => {
       if (message.kind === 'user') announced.push(message);
     });
     const { users } = stores;
@@ -27,12 +27,8 @@ export function describeSignedInUsers(name: string, createStores: CreateStores):
   }
 
   describe(`a store of signed-in users (${name})`, () => {
-    beforeEach(() => {
-      jest.useFakeTimers();
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
+    beforeEach(() => fixture.begin());
+    afterEach(() => fixture.end());
 
     test('announces a user’s first sign-in and last sign-out, each once', async () => {
       const { apply, announced } = open();

@@ -1,4 +1,4 @@
 import { everyStores } from '../../stores.ts';
 import { describeOutbox } from '../outbox.contract.ts';
 
-for (const [name, createStores] of everyStores) describeOutbox(name, createStores);
+for (const fixture of everyStores) describeOutbox(fixture);
