@@ -16,6 +16,7 @@ export function crossCheck(raw: RawObject, options: { readonly isDevelopment: bo
     ...apps.flatMap(({ path }) => webhookProblems(raw, path)),
     ...clusterProblems(raw),
     ...redisProblems(raw),
+    ...leaseProblems(raw),
     ...(options.isDevelopment ? [] : developmentSecretProblems(raw, apps)),
   ];
 }
@@ -76,6 +77,23 @@ function clusterProblems(raw: RawObject): readonly Problem[] {
     {
       path: ['cluster', 'renewMs'],
       text: `expected at most half of cluster.leaseMs (${leaseMs}), got ${renewMs}`,
+    },
+  ];
+}
+
+/** A node begins a request to an endpoint only while its lease outlasts the answer, and a second more. */
+function leaseProblems(raw: RawObject): readonly Problem[] {
+  const leaseMs = settingOf(raw, ['cluster', 'leaseMs']);
+  const renewMs = settingOf(raw, ['cluster', 'renewMs']);
+  const timeoutMs = settingOf(raw, ['webhooks', 'timeoutMs']);
+  if (raw['redis'] === undefined) return [];
+  if (typeof leaseMs !== 'number' || typeof renewMs !== 'number' || typeof timeoutMs !== 'number') return [];
+  const leastMs = renewMs + timeoutMs + 1000;
+  if (leaseMs >= leastMs) return [];
+  return [
+    {
+      path: ['cluster', 'leaseMs'],
+      text: `expected at least cluster.renewMs + webhooks.timeoutMs + 1000 (${leastMs}), got ${leaseMs}: webhooks are sent only while the lease outlasts their answer`,
     },
   ];
 }

@@ -9,18 +9,23 @@ interface InactiveSetting {
 
 const inactiveSettings: readonly InactiveSetting[] = [
   {
-    isSet: (given) => given['redis'] !== undefined,
-    message: 'redis is set, but this version keeps its state in memory: run one node only',
+    isSet: (given) =>
+      given['redis'] === undefined &&
+      Object.keys((given['cluster'] as object | undefined) ?? {}).some((key) => key !== 'partitions'),
+    message: 'cluster is set, but redis is not: one node alone has no leases',
   },
   {
-    isSet: (given) =>
-      Object.keys((given['cluster'] as object | undefined) ?? {}).some((key) => key !== 'partitions'),
-    message: 'cluster is set, but this version runs as one node: leases are not used',
+    isSet: (given) => given['redis'] !== undefined && valueAt(given, ['cluster', 'sweepMs']) !== undefined,
+    message: 'cluster.sweepMs is set, but not used: expired leases are looked for when they run out',
+  },
+  {
+    isSet: (given) => given['redis'] !== undefined && valueAt(given, ['webhooks', 'spoolFile']) !== undefined,
+    message: 'webhooks.spoolFile is set, but not used: redis keeps what endpoints have not been told',
   },
   {
     isSet: (given) => ![undefined, 1].includes(valueAt(given, ['server', 'workers']) as number | undefined),
     message:
-      'server.workers is set, but this version runs one process: start more nodes only behind separate apps',
+      'server.workers is set, but this version runs one process: start more nodes on one Redis instead',
   },
   {
     isSet: (given) => given['sessions'] !== undefined,

@@ -131,9 +131,10 @@ function developmentWarning(isDevelopmentApp: boolean): readonly ConfigWarning[]
   return isDevelopmentApp ? [{ code: 'config.development-app', message }] : [];
 }
 
-/** Events live in memory: without a file those that an endpoint has not taken end with the process. */
-function spoolWarning({ apps, webhooks }: Config): readonly ConfigWarning[] {
-  if (webhooks.spoolFile !== undefined || apps.every((app) => app.webhooks.length === 0)) return [];
+/** Without Redis events live in memory: without a file those that an endpoint has not taken end with the process. */
+function spoolWarning({ apps, redis, webhooks }: Config): readonly ConfigWarning[] {
+  const isKept = redis !== undefined || webhooks.spoolFile !== undefined;
+  if (isKept || apps.every((app) => app.webhooks.length === 0)) return [];
   const message =
     'webhooks.spoolFile is not set: webhooks that are not delivered when the server stops will be lost';
   return [{ code: 'config.no-spool', message }];

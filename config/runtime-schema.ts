@@ -30,7 +30,8 @@ export const cleanupSchema = z
     batchSize: z.int().min(1).max(10_000).default(64).describe('Disconnects settled together.'),
     batchWindowMs: z.int().min(1).max(60_000).default(50).describe('Longest wait for a batch to fill.'),
     concurrency: concurrency.meta({
-      description: 'Batches at a time; `"auto"`: a quarter of the processors, 1 to 4.',
+      description:
+        'Batches at a time; `"auto"`: a quarter of the processors, 1 to 4; with Redis 64, which wait for it together.',
       expects: '"auto" or an integer from 1 to 999',
     }),
     announceWindowMs: z

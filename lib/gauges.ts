@@ -41,6 +41,7 @@ export function registerGauges(
   );
   registerAnnouncing(metrics, parts);
   for (const { name, help, read } of parts.stores.gauges) gauge(name, help, read);
+  for (const { name, help, read } of parts.stores.counters ?? []) metrics.registerCounter(name, help, read);
   metrics.registerCounter('spillway_fanout_encoded_total', 'Events encoded', () => parts.fanout.encoded);
   metrics.registerCounter('spillway_fanout_writes_total', 'Writes to sockets', () => parts.fanout.writes);
   registerWebhookMetrics(metrics, parts);
@@ -73,9 +74,10 @@ function registerAnnouncing(metrics: Metrics, { announcer, welcomes }: Parts): v
 
 /** What each endpoint has yet to be told, and how it is. */
 function registerWebhookMetrics(metrics: Metrics, { outbox, schedule, clock }: Parts): void {
+  const askBacklogs = sharedFor(backlogsMs, () => outbox.backlogs());
   const backlog = (name: string, help: string, read: (backlog: Backlog) => number): void =>
     metrics.registerGauge(name, help, () =>
-      andThen(outbox.backlogs(), (backlogs) =>
+      andThen(askBacklogs(), (backlogs) =>
         backlogs.map((each) => ({ labels: labelsOf(each), value: read(each) })),
       ),
     );
@@ -86,7 +88,7 @@ function registerWebhookMetrics(metrics: Metrics, { outbox, schedule, clock }: P
   backlog('spillway_webhook_backlog_events', 'Events not delivered to an endpoint', (b) => b.events);
   backlog('spillway_webhook_backlog_bytes', 'Bytes of events not delivered', (b) => b.bytes);
   backlog('spillway_webhook_oldest_seconds', 'Age of the oldest event not delivered', (b) =>
-    b.oldestAtMs === undefined ? 0 : (clock.now() - b.oldestAtMs) / 1000,
+    b.oldestAtMs === undefined ? 0 : Math.max(0, clock.now() - b.oldestAtMs) / 1000,
   );
   backlog('spillway_webhook_dead_letters', 'Events given up, kept for a replay', (b) => b.deadLetters);
   endpoint('spillway_webhook_in_flight', 'Requests to an endpoint under way', (s) => s.inFlight);
@@ -97,6 +99,19 @@ function registerWebhookMetrics(metrics: Metrics, { outbox, schedule, clock }: P
     'Breaker of an endpoint: 0 closed, 1 half-open, 2 open, 3 paused by a 410',
     (s) => breakerStates.indexOf(s.state),
   );
+}
+
+/** Several metrics are read from one answer, and so often at most is a store that is elsewhere asked for it. */
+const backlogsMs = 1_000;
+
+/** Answers the same to everybody who asks within so long, failures too: each question may go to every partition. */
+function sharedFor<T>(lastsMs: number, ask: () => T): () => T {
+  let last: { readonly answer: T; readonly atMs: number } | undefined;
+  return () => {
+    const atMs = performance.now();
+    if (last === undefined || atMs - last.atMs >= lastsMs) last = { answer: ask(), atMs };
+    return last.answer;
+  };
 }
 
 const breakerStates: readonly EndpointStatus['state'][] = ['closed', 'half-open', 'open', 'paused'];

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Subject } from 'rxjs';
 import type { Config } from '../config/schema.ts';
 import { AppRegistry } from './apps/app-registry.ts';
@@ -18,6 +19,7 @@ import { createDisconnect } from './stages/disconnect/disconnect.ts';
 import type { Departed, PublishReceived } from './stages/events.ts';
 import { Welcomes } from './stages/message/welcomes.ts';
 import type { Services } from './stages/services.ts';
+import { createRedisStores } from './shared-stores.ts';
 import { type CreateStores, createMemoryStores, type Stores } from './stores.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import { WebhookEndpoints } from './webhooks/endpoints.ts';
@@ -27,7 +29,10 @@ import { createPost } from './webhooks/undici-post.ts';
 
 export type Parts = Services & {
   /** The ends of the stores' life: see `Stores`. */
-  readonly stores: Pick<Stores, 'abandon' | 'open' | 'settle' | 'close' | 'gauges'>;
+  readonly stores: Pick<
+    Stores,
+    'abandon' | 'open' | 'settle' | 'close' | 'gauges' | 'counters' | 'gaps$' | 'health'
+  >;
   /** Ends the connections to webhook endpoints. */
   readonly closePost: () => Promise<void>;
   readonly departures: Subject<Departed>;
@@ -40,11 +45,13 @@ export interface PartsOptions {
   readonly clock?: Clock;
   /** Posts webhooks; default: over the network. */
   readonly post?: PostWebhook;
+  /** Default: a random one. */
+  readonly nodeId?: string;
 }
 
 /** Makes the parts of a server and ties them to each other. Nothing runs yet. */
 export function createParts(config: Config, telemetry: Telemetry, options: PartsOptions = {}): Parts {
-  const { createStores = createMemoryStores, clock = systemClock } = options;
+  const { createStores = storesFor(config), clock = systemClock } = options;
   const departures = new Subject<Departed>();
   const channels = new ChannelRegistry((appId, channel, interested) =>
     stores.bus.setInterest(appId, channel, interested),
@@ -68,7 +75,8 @@ export function createParts(config: Config, telemetry: Telemetry, options: Parts
     disconnect(connection, 'terminated', new SpillwayError('connection.terminated'));
   };
   const delivery = { registry: channels, fanout, announcer, signedIn, watchlists, terminate };
-  const stores = createStores(config, (message) => deliver(delivery, message), { clock, telemetry });
+  const { nodeId = createNodeId() } = options;
+  const stores = createStores(config, (message) => deliver(delivery, message), { clock, telemetry, nodeId });
   const { membership } = stores;
   const subscriptions = new Subscriptions(channels);
   const apps = new AppRegistry(config.apps);
@@ -100,6 +108,15 @@ export function createParts(config: Config, telemetry: Telemetry, options: Parts
     publishes: new Subject<PublishReceived>(),
     disconnect,
   };
+}
+
+function storesFor({ redis }: Config): CreateStores {
+  return redis === undefined ? createMemoryStores : createRedisStores;
+}
+
+/** Twelve hexadecimal digits. */
+export function createNodeId(): string {
+  return randomBytes(6).toString('hex');
 }
 
 function createWebhookParts(

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { config as rxjs, exhaustMap, interval, Subscription } from 'rxjs';
+import { config as rxjs, exhaustMap, interval, Subscription, switchMap } from 'rxjs';
 import type { ConfigWarning } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { connect } from '../pipelines/connect.ts';
@@ -16,8 +15,9 @@ import { isolate } from './flow/isolate.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
 import { modulesForStages, version } from './package.ts';
-import { createParts, type Parts, type PartsOptions } from './parts.ts';
+import { createNodeId, createParts, type Parts, type PartsOptions } from './parts.ts';
 import { watchProcess } from './process-events.ts';
+import { repairWatchlists } from './repair-watchlists.ts';
 import type { SlotStage } from './stages/define-stage.ts';
 import { loadStages } from './stages/load-stages.ts';
 import { type RunningPipeline, runPipeline } from './stages/runner.ts';
@@ -56,7 +56,7 @@ export interface OpenServer extends RunningServer {
 
 /** Puts a server together and starts it: configuration → parts → pipelines → listeners. */
 export async function startServer(config: Config, options: StartOptions = {}): Promise<OpenServer> {
-  const nodeId = randomBytes(6).toString('hex');
+  const nodeId = options.nodeId ?? createNodeId();
   const telemetry = new Telemetry({ level: config.log.level });
   const log = options.log ?? toLogStream({ nodeId, level: config.log.level });
   const metrics = new Metrics();
@@ -95,7 +95,7 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
     telemetry.emit('server.failed', { code: 'internal', err: error });
 
   const stages = await collectStages(config, options, telemetry);
-  const parts = createParts(config, telemetry, options);
+  const parts = createParts(config, telemetry, { ...options, nodeId: foundation.nodeId });
   const pipelines: RunningPipeline[] = [];
   const readiness = (): Readiness => readinessOf(parts, pipelines);
   const api = new Api({
@@ -118,6 +118,7 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   const closed = takeCloses(parts, edge, metrics);
   subscriptions.push(...runClocks(parts, edge));
   subscriptions.push(parts.outbox.work$.subscribe((work) => parts.schedule.wake(work)));
+  subscriptions.push(...repairs(parts));
   registerGauges(metrics, parts, edge, pipelines);
   await parts.stores.open();
   const { port, admin } = await listen(foundation, readiness, parts, edge);
@@ -145,11 +146,11 @@ async function listen(
   }
 }
 
-function readinessOf({ node }: Parts, pipelines: readonly RunningPipeline[]): Readiness {
+function readinessOf({ node, stores }: Parts, pipelines: readonly RunningPipeline[]): Readiness {
   const checks = pipelines.map(({ name, isUp }) => [`pipeline-${name}`, { ok: isUp() }] as const);
   return {
     ready: !node.draining,
-    checks: { accepting: { ok: !node.draining }, ...Object.fromEntries(checks) },
+    checks: { accepting: { ok: !node.draining }, ...Object.fromEntries(checks), ...stores.health?.() },
   };
 }
 
@@ -190,6 +191,16 @@ function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {
       complete: resolve,
     });
   });
+}
+
+/** What nodes say to each other is said once: after a gap what followed from it is asked again. */
+function repairs(parts: Parts): readonly Subscription[] {
+  const repair$ = isolate(() => repairWatchlists(parts), {
+    timeoutMs: 60_000,
+    onError: (err) => parts.telemetry.emit('store.failed', { part: 'users', err }),
+  });
+  const { gaps$ } = parts.stores;
+  return gaps$ === undefined ? [] : [gaps$.pipe(switchMap(() => repair$)).subscribe()];
 }
 
 function runPipelines(

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { AdminServer } from './admin/admin-server.ts';
 import type { Edge } from './edge/edge.ts';
 import { SpillwayError } from './errors/spillway-error.ts';
+import type { MaybePromise } from './flow/maybe-promise.ts';
 import type { Parts } from './parts.ts';
 import type { RunningPipeline } from './stages/runner.ts';
 import type { LogStream } from './telemetry/log-stream.ts';
@@ -53,11 +54,12 @@ export async function stopServer(running: Stoppable, reason: string): Promise<vo
   for (const source$ of [edge.connects$, edge.messages$, parts.publishes, parts.departures])
     source$.complete();
   await inTime(isLate, completed(running, ['connect', 'message', 'publish', 'disconnect']));
-  await parts.stores.settle();
+  await inTime(isLate, settled(parts.stores.settle()));
   await inTime(isLate, parts.schedule.drain());
   parts.schedule.close();
   await inTime(isLate, completed(running, ['webhook', 'delivery']));
-  await parts.stores.close();
+  const isOver = (): boolean => clock.now() >= startedMs + allowedMs;
+  await inTime(isOver, settled(parts.stores.close()));
 
   running.aborter.abort();
   await running.admin.close();
@@ -95,6 +97,10 @@ async function inTime(isLate: () => boolean, work: Promise<unknown>): Promise<vo
     isDone = true;
   });
   await until(() => isDone || isLate());
+}
+
+async function settled(work: MaybePromise<void>): Promise<void> {
+  await work;
 }
 
 async function until(isDone: () => boolean): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import type { Config } from '../config/schema.ts';
 import type { Bus, BusMessage } from './bus/bus.ts';
 import { LocalBus } from './bus/local.ts';
@@ -12,6 +13,7 @@ import type { Outbox } from './outbox/outbox.ts';
 import { readSpool, removeSpool, writeSpool } from './outbox/memory/spool-file.ts';
 import type { ConnectionQuota } from './quota/connection-quota.ts';
 import { MemoryConnectionQuota } from './quota/memory.ts';
+import type { Readiness } from './telemetry/health.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import { MemorySignedInUsers } from './users/memory.ts';
 import type { SignedInUsers } from './users/signed-in-users.ts';
@@ -34,9 +36,15 @@ export interface Stores {
   readonly close: () => MaybePromise<void>;
   /** What these stores hold. */
   readonly gauges: readonly StoreGauge[];
+  /** What they did since the start. */
+  readonly counters?: readonly StoreGauge[];
+  /** Messages of other nodes may have been missed, or this node has answered by itself for a while. */
+  readonly gaps$?: Observable<void>;
+  /** How they are, for `/ready`; none: nothing of them can be away. */
+  readonly health?: () => Readiness['checks'];
 }
 
-interface StoreGauge {
+export interface StoreGauge {
   readonly name: string;
   readonly help: string;
   readonly read: () => number;
@@ -45,6 +53,8 @@ interface StoreGauge {
 export interface StoreTools {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Names this node among those that share its stores; never used twice. */
+  readonly nodeId: string;
 }
 
 /** Makes the stores; `deliverHere` is the end of the bus on this node. */

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import process from 'node:process';
 import { closeFrame, pongFrame, textFrame, upgradeRequest } from './frames.js';
 import { giveWay, serve } from './worker.js';
 
@@ -12,7 +13,7 @@ const succeeded = Buffer.from('internal:subscription_succeeded');
 let sockets = [];
 let closed = 0;
 
-giveWay();
+if (process.env.LOAD_IS_FREE === undefined) giveWay();
 serve({
   /** Opens `count` sockets, at most `inFlight` at a time, and answers when all have been told that they are subscribed. */
   async open(plan) {
@@ -87,9 +88,16 @@ function open(plan, index) {
   });
 }
 
-/** One for all, or `channelsPerSocket` neighbours among `channelCount`, so that each has as many sockets as the others. */
-function channelsOf({ channel, channelCount, channelsPerSocket, prefix }, index) {
+/**
+ * One for all, or one of `channelCount` with each of `prefixes` in turn, or `channelsPerSocket` neighbours among
+ * `channelCount`; so that each has as many sockets as the others.
+ */
+function channelsOf({ channel, channelCount, channelsPerSocket, prefix, prefixes }, index) {
   if (channel !== undefined) return [channel];
+  if (prefixes !== undefined) {
+    const nth = Math.floor(index / prefixes.length) % channelCount;
+    return [`${prefixes[index % prefixes.length]}${nth}`];
+  }
   return Array.from(
     { length: channelsPerSocket },
     (_, nth) => `${prefix}${(index * channelsPerSocket + nth) % channelCount}`,

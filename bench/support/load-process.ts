@@ -20,9 +20,12 @@ export class LoadProcess {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
-  constructor(name: 'crowd' | 'neighbour' | 'observers' | 'proxy' | 'receiver' | 'tenant') {
-    const [command, args] = pinned('load', process.execPath, [resolve(`bench/load/${name}.js`)]);
-    this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  /** @param isFree It runs on any processor, and at the priority of all: nothing is measured beside it. */
+  constructor(name: 'crowd' | 'neighbour' | 'observers' | 'proxy' | 'receiver' | 'tenant', isFree = false) {
+    const line: readonly [string, readonly string[]] = [process.execPath, [resolve(`bench/load/${name}.js`)]];
+    const [command, args] = isFree ? line : pinned('load', ...line);
+    const env = { ...process.env, ...(isFree ? { LOAD_IS_FREE: '1' } : {}) };
+    this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env });
     this.#child.on('message', (answer: Answer) => this.#settle(answer));
     this.#child.once('exit', (code) => {
       for (const { reject } of this.#waiting.values())

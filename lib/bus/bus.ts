@@ -38,10 +38,15 @@ export type BusMessage = EventMessage | UserMessage | TerminateMessage | Members
 /**
  * Everything that may cross connections goes through the bus. A message reaches this node's own connections before
  * `publish` returns, and other nodes with an interest after that; what one node publishes for a channel arrives
- * everywhere in the order of its calls.
+ * everywhere in the order of its calls. Publishing never fails: what cannot cross to other nodes is counted.
  */
 export interface Bus {
   publish(message: BusMessage): MaybePromise<void>;
   /** This node has a first subscriber of the channel, or has lost its last one. */
   setInterest(appId: string, channel: string, interested: boolean): void;
+  /**
+   * Fulfilled when what other nodes publish for the channel from now on arrives here. Not waited for while other nodes
+   * cannot be heard anyway. Never fails.
+   */
+  listening(appId: string, channel: string): MaybePromise<void>;
 }

@@ -15,4 +15,8 @@ export class LocalBus implements Bus {
   setInterest(): void {
     // One process hears everything it says.
   }
+
+  listening(): void {
+    // And at once.
+  }
 }

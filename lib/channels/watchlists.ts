@@ -5,9 +5,15 @@ import type { Connection } from './connection.ts';
 import type { Fanout } from './fanout.ts';
 import { UserConnections } from './user-connections.ts';
 
-/** What a watching connection has been told: the version of each watched user, and what waits for its first answer. */
+/** What a watcher was last told of a user; `online` is undefined until it was told anything. */
+interface Shown {
+  readonly version: number;
+  readonly online: boolean | undefined;
+}
+
+/** What a watching connection has been told of each watched user, and what waits for its first answer. */
 interface Watcher {
-  readonly shown: Map<string, number>;
+  readonly shown: Map<string, Shown>;
   held: UserMessage[] | undefined;
 }
 
@@ -31,7 +37,8 @@ export class Watchlists {
 
   /** From here on changes of these users are kept for the connection. `show` follows with their state. */
   watch(connection: Connection, userIds: readonly string[]): void {
-    this.#watchers.set(connection, { shown: new Map(userIds.map((userId) => [userId, 0])), held: [] });
+    const untold = { version: 0, online: undefined };
+    this.#watchers.set(connection, { shown: new Map(userIds.map((userId) => [userId, untold])), held: [] });
     for (const userId of userIds) this.#watching.add(userId, connection);
   }
 
@@ -46,7 +53,7 @@ export class Watchlists {
   show(connection: Connection, states: readonly UserState[]): void {
     const watcher = this.#watchers.get(connection);
     if (watcher === undefined) return;
-    for (const state of states) watcher.shown.set(state.userId, state.version);
+    for (const { userId, version, online } of states) watcher.shown.set(userId, { version, online });
     const namesOf = (online: boolean): readonly string[] =>
       states.filter((state) => state.online === online).map((state) => state.userId);
     const events = [
@@ -69,11 +76,24 @@ export class Watchlists {
     }
   }
 
-  #tell(connection: Connection, watcher: Watcher, message: UserMessage): void {
-    if (message.version <= (watcher.shown.get(message.userId) ?? 0)) return;
-    watcher.shown.set(message.userId, message.version);
-    const name = message.online ? 'online' : 'offline';
-    this.#fanout.reply(connection, watchlistEvents([{ name, userIds: [message.userId] }]));
+  /** Who is watched here, by app: what has to be asked again after changes may have been missed. */
+  watched(): ReadonlyMap<string, ReadonlySet<string>> {
+    const users = new Map<string, Set<string>>();
+    for (const [{ app }, { shown }] of this.#watchers) {
+      const ofApp = users.get(app.id) ?? new Set();
+      users.set(app.id, ofApp);
+      for (const userId of shown.keys()) ofApp.add(userId);
+    }
+    return users;
+  }
+
+  #tell(connection: Connection, watcher: Watcher, { userId, online, version }: UserMessage): void {
+    const shown = watcher.shown.get(userId);
+    if (version <= (shown?.version ?? 0)) return;
+    watcher.shown.set(userId, { version, online });
+    if (online === shown?.online) return;
+    const name = online ? 'online' : 'offline';
+    this.#fanout.reply(connection, watchlistEvents([{ name, userIds: [userId] }]));
   }
 }
 

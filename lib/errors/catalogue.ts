@@ -259,6 +259,28 @@ export const catalogue = {
     message:
       'The file in webhooks.spoolFile cannot be used: line {line}: {problem}. Mend it, or move it away and give up the undelivered webhooks in it',
   },
+  'cluster.partitions': {
+    kind: 'fatal',
+    status: 500,
+    message:
+      'Redis has the state of this deployment in {stored} partitions, and this node is configured for {configured}: set cluster.partitions to {stored}, or give this deployment another redis.keyPrefix',
+  },
+  'redis.away': {
+    kind: 'transient',
+    status: 503,
+    message: 'Redis cannot be used at the moment ({reason}): try again',
+  },
+  'redis.unreachable': {
+    kind: 'fatal',
+    status: 500,
+    message:
+      'Redis at {address} could not be used within {seconds} s: {reason}. Start it, or correct the redis settings',
+  },
+  'redis.unsuitable': {
+    kind: 'fatal',
+    status: 500,
+    message: 'Redis at {address} cannot be used: {problem}',
+  },
   internal: { kind: 'transient', status: 500, message: 'Internal error: try again' },
   'config.invalid': { kind: 'fatal', status: 500, message: '{problems}' },
 } as const satisfies Record<string, ErrorEntry>;

@@ -38,6 +38,8 @@ const titles: Readonly<Record<string, string>> = {
   webhook: 'Webhooks: seen in the log',
   stage: 'Stages: seen in the log',
   outbox: 'Outbox: printed, and the server does not start',
+  cluster: 'Cluster: printed, and the server does not start; in the log when it happens later',
+  redis: 'Redis: printed, and the server does not start; `redis.away` is an answer',
   internal: 'Internal errors: the cause is in the log',
   config: 'Configuration: printed, and the server does not start',
 };

@@ -31,6 +31,8 @@ export interface LaneWork {
   readonly lane: Lane;
   /** Events behind the lane's position, those included that the endpoint does not take. */
   readonly pending: number;
+  /** The lane has come to this node: others may have sent of it meanwhile, and its endpoint may be well. */
+  readonly isTaken?: true;
 }
 
 /** An event behind a lane's position. */
@@ -101,6 +103,11 @@ export interface Outbox extends Archive, Timeline {
   /** The endpoints that are configured, all at once, before the first event. Their lanes with work are told by `work$`. */
   open(endpoints: readonly OutboxEndpoint[]): MaybePromise<void>;
   append(events: readonly NewOutboxEvent[]): MaybePromise<void>;
+  /**
+   * Whether this node may begin to send the lane's batch now: the lane is its own, and stays so until an attempt that begins
+   * now has ended. It counts as begun until it is settled. The answer holds for the very step that asks.
+   */
+  holds(lane: Lane): boolean;
 
   read(lane: Lane, limit: number): MaybePromise<LaneContent>;
   /**

@@ -44,6 +44,8 @@ function memberId(channel: string, userId: unknown, maxLength: number): string {
   if (!isId) throw channelDataError(channel, 'user_id must be a string or a finite number');
   const id = String(userId);
   if (id === '') throw channelDataError(channel, 'user_id must not be empty');
+  // Half a character has no bytes: nodes and webhooks would take different users for one.
+  if (/\p{Surrogate}/u.test(id)) throw channelDataError(channel, 'user_id must be valid Unicode');
   if (id.length > maxLength)
     throw channelDataError(channel, `user_id is longer than ${maxLength} characters`);
   return id;

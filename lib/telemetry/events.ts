@@ -1,8 +1,11 @@
 import type { EventEntry, FieldsOf } from './event-entry.ts';
+import { busEvents } from './events/bus-events.ts';
 import { channelEvents } from './events/channel-events.ts';
+import { clusterEvents } from './events/cluster-events.ts';
 import { connectionEvents } from './events/connection-events.ts';
 import { messageEvents } from './events/message-events.ts';
 import { outboxEvents } from './events/outbox-events.ts';
+import { redisEvents } from './events/redis-events.ts';
 import { serverEvents } from './events/server-events.ts';
 import { stageEvents } from './events/stage-events.ts';
 import { webhookEvents } from './events/webhook-events.ts';
@@ -19,6 +22,9 @@ export const events = {
   ...stageEvents,
   ...outboxEvents,
   ...webhookEvents,
+  ...redisEvents,
+  ...clusterEvents,
+  ...busEvents,
 } as const satisfies Record<string, EventEntry>;
 
 /** The groups of the catalogue, in the order of the page. */
@@ -30,6 +36,9 @@ export const eventGroups = {
   Pipelines: stageEvents,
   Outbox: outboxEvents,
   Webhooks: webhookEvents,
+  Redis: redisEvents,
+  Cluster: clusterEvents,
+  'Between nodes': busEvents,
 } as const satisfies Record<string, Readonly<Record<string, EventEntry>>>;
 
 export type EventName = keyof typeof events;

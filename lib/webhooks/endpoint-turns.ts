@@ -70,12 +70,17 @@ export class EndpointTurns {
     return this.#inFlight === 0 && (this.#due.size === 0 || this.health.admission === 'none');
   }
 
-  wake({ lane, pending }: LaneWork): void {
+  wake({ lane, pending, isTaken }: LaneWork): void {
     const state = this.#stateOf(lane);
     state.pending = pending;
     if (state.step === 'working') state.isWoken = true;
     if (state.step === 'idle') this.#gatherIn(state, this.#settings.batchWindowMs, this.#settings.batchSize);
     else if (state.step === 'gathering' && pending >= state.enoughPending) this.#enqueue(state);
+    else if (state.isHeld) this.#enqueue(state);
+    else if (isTaken === true && state.step === 'waiting' && state.notBeforeMs <= this.#hooks.clock.now()) {
+      state.failures = 0;
+      this.#enqueue(state);
+    }
   }
 
   /** The next turn; undefined when none is due, no slot is free or the endpoint is not to be asked. */
@@ -138,7 +143,15 @@ export class EndpointTurns {
       backoffMs(state.failures, this.health.wasWell, this.#hooks.random),
     );
     state.notBeforeMs = this.#hooks.clock.now() + retryAfterMs;
-    state.go('waiting', this.#isDraining ? undefined : { ms: delayMs, run: () => this.#enqueue(state) });
+    this.#wait(state, delayMs);
+  }
+
+  hold(turn: LaneTurn): void {
+    const state = this.#end(turn);
+    if (state === undefined) return;
+    this.#wait(state, backoffMs(1, this.health.wasWell, this.#hooks.random));
+    state.isHeld = true;
+    if (state.isWoken) this.#enqueue(state);
   }
 
   pause(turn: LaneTurn, reason: string): void {
@@ -196,6 +209,10 @@ export class EndpointTurns {
   #limit(state: LaneState, turn: LaneTurn): void {
     const run = (): void => this.postpone(turn, `no end within ${turnLimitMs} ms`, 0);
     state.go('working', { ms: turnLimitMs, run });
+  }
+
+  #wait(state: LaneState, ms: number): void {
+    state.go('waiting', this.#isDraining ? undefined : { ms, run: () => this.#enqueue(state) });
   }
 
   #gatherIn(state: LaneState, ms: number, enoughPending: number): void {

@@ -22,6 +22,8 @@ export class LaneState {
   enoughPending = 0;
   /** While it waits: the endpoint asked not to be called before. */
   notBeforeMs = 0;
+  /** While it waits: it is not the endpoint it waits for, so work that is told ends the wait. */
+  isHeld = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(lane: Lane) {
@@ -32,6 +34,7 @@ export class LaneState {
   go(step: LaneStep, after?: { readonly ms: number; readonly run: () => void }): void {
     clearTimeout(this.#timer);
     this.step = step;
+    this.isHeld = false;
     this.#timer = after === undefined ? undefined : setTimeout(after.run, after.ms).unref();
   }
 

@@ -125,6 +125,14 @@ export class WebhookSchedule {
     this.#of(turn)?.postpone(turn, reason, retryAfterMs);
   }
 
+  /**
+   * The turn ends for a reason that is not the endpoint's: the outbox cannot be asked, or the lane may be another node's. It
+   * goes on when the outbox tells of work again, after a second at the latest, and nothing counts against the endpoint.
+   */
+  hold(turn: LaneTurn): void {
+    this.#of(turn)?.hold(turn);
+  }
+
   /** The turn ends: the endpoint said 410. */
   pause(turn: LaneTurn, reason: string): void {
     this.#of(turn)?.pause(turn, reason);

@@ -117,6 +117,41 @@ describe('a journal that keeps the promises', () => {
   });
 });
 
+/** The store came back empty while ann and bob were there; only ann was there still. */
+const lostAndToldAnew: readonly ToldEvent[] = [
+  ...life.slice(0, 3),
+  anew(1, { name: 'channel_occupied', cause: 'reconciled' }),
+  anew(2, { name: 'member_added', user_id: 'ann', cause: 'reconciled' }),
+  anew(3, { name: 'member_removed', user_id: 'ann' }),
+  anew(4, { name: 'channel_vacated' }),
+];
+
+function anew(seq: number, fields: Partial<ToldEvent>): ToldEvent {
+  return { ...event(seq, fields), id: `f-${seq}`, epoch: 'f' };
+}
+
+describe('a journal of a store that lost something', () => {
+  test('may tell anew, in another epoch, what was told before', () => {
+    expect(problemsOf(journalOf([lostAndToldAnew]))).toEqual([]);
+    expect(foldOf(journalOf([lostAndToldAnew.slice(0, 5)]).events)).toEqual({ [room]: ['ann'] });
+    expect(foldOf(journalOf([lostAndToldAnew]).events)).toEqual({});
+  });
+
+  test('may tell one member anew, and that one has gone who was never told to have come', () => {
+    const told = [
+      anew(1, { name: 'member_added', user_id: 'ann', cause: 'reconciled' }),
+      anew(2, { name: 'member_removed', user_id: 'cy', cause: 'reconciled' }),
+    ];
+    expect(problemsOf(journalOf([[...life.slice(0, 3), ...told]]))).toEqual([]);
+  });
+
+  test('may contradict in a new epoch without a cause only where nodes were lost with the store', () => {
+    const told = journalOf([[...life.slice(0, 2), anew(1, { name: 'channel_occupied' })]]);
+    expect(problemsOf(told)).toEqual([expect.stringMatching(/occupied twice/)]);
+    expect(problemsOf(told, { mayForget: true })).toEqual([]);
+  });
+});
+
 interface Fault {
   readonly journal: () => Journal;
   readonly problem: RegExp;
@@ -266,6 +301,20 @@ const faults: Readonly<Record<string, Fault>> = {
   'a channel vacated before its members': {
     journal: () => journalOf([renumbered([life[0]!, life[1]!, life[5]!, life[3]!])]),
     problem: /vacated with ann in it/,
+  },
+  'a member told anew twice': {
+    journal: () =>
+      journalOf([
+        [
+          ...lostAndToldAnew.slice(0, 5),
+          anew(3, { name: 'member_added', user_id: 'ann', cause: 'reconciled' }),
+        ],
+      ]),
+    problem: /member_added presence-room ann \(f-3\): added twice/,
+  },
+  'a member told anew in the epoch in which it was told': {
+    journal: () => journalOf([renumbered([life[0]!, life[1]!, { ...life[1]!, cause: 'reconciled' }])]),
+    problem: /added twice/,
   },
   'a kind that was not asked for': {
     journal: () => journalOf([life.slice(0, 2)]),

@@ -28,6 +28,8 @@ export interface VirtualNodeOptions {
   readonly createStores: CreateStores;
   /** Looks at the parts, or replaces some, before anything runs. */
   readonly onParts?: (parts: Parts) => void;
+  /** Default: a random one. */
+  readonly nodeId?: string;
 }
 
 /** A whole server without sockets, for virtual time: every pipeline runs, and it stops as a server does. */
@@ -37,10 +39,15 @@ export class VirtualNode {
   readonly #connects$ = new Subject<ConnectionAttempted>();
   readonly #messages$ = new Subject<MessageReceived>();
 
-  constructor({ config, post, createStores, onParts }: VirtualNodeOptions) {
+  constructor({ config, post, createStores, onParts, nodeId }: VirtualNodeOptions) {
     const clock = { now: () => Date.now() };
     const telemetry = new Telemetry({ level: 'error', now: clock.now });
-    const parts = createParts(config, telemetry, { clock, post, createStores });
+    const parts = createParts(config, telemetry, {
+      clock,
+      post,
+      createStores,
+      ...(nodeId === undefined ? {} : { nodeId }),
+    });
     onParts?.(parts);
     this.parts = parts;
     const aborter = new AbortController();

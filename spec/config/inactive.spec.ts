@@ -9,11 +9,15 @@ function inactiveOf(overrides: Readonly<Record<string, unknown>>): readonly stri
 
 describe('settings that do nothing yet', () => {
   it.each([
+    [{ cluster: { leaseMs: 9000 } }, /^cluster is set, but redis is not: one node alone has no leases$/],
     [
-      { redis: { url: 'redis://x' } },
-      /^redis is set, but this version keeps its state in memory: run one node only$/,
+      { redis: { url: 'redis://x' }, cluster: { sweepMs: 500 } },
+      /^cluster\.sweepMs is set, but not used: expired leases are looked for when they run out$/,
     ],
-    [{ cluster: { leaseMs: 9000 } }, /^cluster is set, but /],
+    [
+      { redis: { url: 'redis://x' }, webhooks: { spoolFile: '/tmp/spool' } },
+      /^webhooks\.spoolFile is set, but not used: redis keeps what endpoints have not been told$/,
+    ],
     [{ server: { workers: 2 } }, /^server\.workers is set, but this version runs one process/],
     [{ sessions: { ttl: '1h' } }, /^sessions is set, but this version keeps no sessions/],
   ])('are named when set: %j', (overrides, message) => {
@@ -26,6 +30,8 @@ describe('settings that do nothing yet', () => {
     [{ server: { workers: 1 } }],
     [{ apps: [{ ...ownApp, webhooks: [{ url: 'https://x' }] }] }],
     [{ cluster: { partitions: 4 } }],
+    [{ redis: { url: 'redis://x' } }],
+    [{ redis: { url: 'redis://x' }, cluster: { leaseMs: 9000 } }],
     [{ cleanup: { announceWindowMs: 10 } }],
   ])('are not named when not asked for: %j', (overrides) => {
     expect(inactiveOf(overrides)).toEqual([]);
@@ -37,13 +43,14 @@ describe('webhooks without a spool file', () => {
   const codesOf = (overrides: Readonly<Record<string, unknown>>): readonly string[] =>
     load(overrides).warnings.map(({ code }) => code);
 
-  it('are warned about: what is not delivered at a stop is lost', () => {
+  it('are warned about without Redis: what is not delivered at a stop is lost', () => {
     expect(codesOf({ apps: [{ ...ownApp, webhooks }] })).toEqual(['config.no-spool']);
   });
 
   it.each([
     [{ apps: [ownApp] }],
     [{ apps: [{ ...ownApp, webhooks }], webhooks: { spoolFile: '/tmp/spool' } }],
+    [{ apps: [{ ...ownApp, webhooks }], redis: { url: 'redis://x' } }],
   ])('are not the case in %j', (overrides) => {
     expect(codesOf(overrides)).toEqual([]);
   });

@@ -61,6 +61,7 @@ describe('the list of mistakes', () => {
       ['redis.sentinels'],
     ],
     [{ cluster: { renewMs: 5000 } }, ['cluster.renewMs']],
+    [{ redis: { url: 'redis://r' }, webhooks: { timeoutMs: 6000 } }, ['cluster.leaseMs']],
     [{ apps: [{ ...ownApp, allowedOrigins: [] }] }, ['apps[0].allowedOrigins']],
     [{ apps: [{ ...ownApp, allowedOrigins: ['https://exa*mple.com'] }] }, ['apps[0].allowedOrigins[0]']],
     [{ apps: [{ ...ownApp, allowedOrigins: ['https://example.com/path'] }] }, ['apps[0].allowedOrigins[0]']],

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Closed, type ConnectOptions, connect, open, type Target } from '../support/client.ts';
 import { otherApp, testApp } from '../support/server.ts';
-import { dataOf, overEveryStore, room, type Start, type Started, wire } from './each-store.ts';
+import { dataOf, oneNode, overEveryStore, room, type Start, type Started, wire } from './each-store.ts';
 
 const establishedEvent = 'pusher:connection_established';
 const tls = {
@@ -217,7 +217,7 @@ function handshake(start: Start): void {
   });
 
   it('1.2 a client that leaves before connection_established leaves nothing behind', async () => {
-    const limited = await start({ app: { maxConnections: 1 } });
+    const limited = oneNode(await start({ app: { maxConnections: 1 } }));
     for (let round = 0; round < 5; round++) {
       const client = await open(limited);
       client.terminate();
@@ -401,7 +401,7 @@ function closeCodes(start: Start): void {
   });
 
   it('1.4 a deploy closes in waves', async () => {
-    const draining = await start({ config: { drain: { waveMs: 60, perWave: 1 } } });
+    const draining = oneNode(await start({ config: { drain: { waveMs: 60, perWave: 1 } } }));
     const clients = await Promise.all([connect(draining), connect(draining), connect(draining)]);
     const closedAt = clients.map(async ({ closed }) => {
       await closed;
@@ -413,7 +413,7 @@ function closeCodes(start: Start): void {
   });
 
   it('1.4 a full server answers 503 with Retry-After', async () => {
-    const full = await start({ config: { server: { maxConnections: 1 } } });
+    const full = oneNode(await start({ config: { server: { maxConnections: 1 } } }));
     await connect(full);
     const answer = await upgrade(full.port, `/app/${full.key}?protocol=7`);
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });

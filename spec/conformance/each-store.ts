@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeEach, describe } from '@jest/globals';
 import { TestApi } from '../support/api.ts';
 import { closeClients, type Frame } from '../support/client.ts';
 import { createLateStores } from '../support/late-stores.ts';
+import { startNodePair } from '../support/node-pair.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../support/server.ts';
 
 /** A running server and a caller of its HTTP API. */
@@ -16,14 +18,44 @@ export type Start = (options?: TestServerOptions) => Promise<Started>;
 /** A number of one's own brings back the delays of a run that failed: its name says which they were. */
 const seed = Number(process.env['SPILLWAY_SPEC_SEED'] ?? randomInt(1, 1_000_000));
 
-const kinds = [
-  { name: 'prompt', title: 'prompt stores', start: {} },
-  { name: 'late', title: `late stores, seed ${seed}`, start: { createStores: createLateStores(seed) } },
+/** How servers of a run are started, and where their HTTP API is. */
+interface Kind {
+  readonly name: string;
+  readonly title: string;
+  start(options: TestServerOptions): Promise<TestServer & { readonly apiPort?: number }>;
+  /** After the run. */
+  end?(): Promise<void>;
+}
+
+const kinds: readonly Kind[] = [
+  { name: 'prompt', title: 'prompt stores', start: startTestServer },
+  {
+    name: 'late',
+    title: `late stores, seed ${seed}`,
+    start: (options) =>
+      startTestServer({ ...options, start: { createStores: createLateStores(seed), ...options.start } }),
+  },
+  twoNodes(),
 ];
 
+/** Connections alternate between the nodes; what they publish and ask by HTTP goes to the second one. */
+function twoNodes(): Kind {
+  let redis: Promise<RedisServer> | undefined;
+  return {
+    name: 'cluster',
+    title: 'two nodes on one Redis',
+    start: async (options) => {
+      redis ??= startRedis();
+      const pair = await startNodePair(await redis, options);
+      return Object.defineProperty(pair, 'apiPort', { value: pair.nodes[1].port });
+    },
+    end: async () => (await redis)?.stop(),
+  };
+}
+
 /**
- * Declares the cases once for stores that answer at once and once for stores that answer late. `SPILLWAY_SPEC_STORES`
- * (`prompt` or `late`) chooses one. Every client is closed after its case.
+ * Declares the cases for stores that answer at once, for stores that answer late, and for two nodes that share a Redis.
+ * `SPILLWAY_SPEC_STORES` (`prompt`, `late` or `cluster`) chooses one. Every client is closed after its case.
  */
 export function overEveryStore(declare: (start: Start) => void): void {
   const wanted = process.env['SPILLWAY_SPEC_STORES'] ?? '';
@@ -40,10 +72,14 @@ export function overEveryStore(declare: (start: Start) => void): void {
       current = ofRun;
       await stopAll(ofCase);
     });
-    afterAll(() => stopAll(ofRun));
+    afterAll(async () => {
+      await stopAll(ofRun);
+      await kind.end?.();
+    });
     declare(async (options = {}) => {
-      const server = await startTestServer({ ...options, start: { ...kind.start, ...options.start } });
-      const withApi = { ...server, api: new TestApi(server) };
+      const server = await kind.start(options);
+      const api = new TestApi({ ...server, port: server.apiPort ?? server.port });
+      const withApi = Object.defineProperty(server, 'api', { value: api }) as Started;
       current.push(withApi);
       return withApi;
     });
@@ -53,6 +89,11 @@ export function overEveryStore(declare: (start: Start) => void): void {
 async function stopAll(servers: Started[]): Promise<void> {
   for (const { api } of servers) api.close();
   await Promise.all(servers.splice(0).map((server) => server.stop()));
+}
+
+/** Of two nodes the first alone, for limits that each node has for itself. */
+export function oneNode(server: Started): Started {
+  return { ...server, port: server.running.port };
 }
 
 let rooms = 0;

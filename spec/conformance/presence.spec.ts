@@ -154,7 +154,7 @@ overEveryStore((start) => {
     const [one, other] = [await connect(capped), await connect(capped)];
     await joined(one, channel, { user_id: 'a' });
     one.unsubscribe(channel);
-    await one.drain();
+    await capped.log.waitFor('subscription.closed', ({ socketId }) => socketId === one.socketId);
     expect((await joined(other, channel, { user_id: 'b' })).ids).toEqual(['b']);
   });
 
@@ -214,7 +214,7 @@ overEveryStore((start) => {
     expect((await joined(third, channel, { user_id: 'b' })).hash).toEqual({ a: { tab: 1 }, b: null });
     for (const client of [second, third]) {
       client.unsubscribe(channel);
-      await client.drain();
+      await server.log.waitFor('subscription.closed', ({ socketId }) => socketId === client.socketId);
     }
     const fourth = await connect(server);
     expect((await joined(fourth, channel, { user_id: 'a', user_info: { tab: 4 } })).hash).toEqual({

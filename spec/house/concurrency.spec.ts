@@ -5,9 +5,10 @@ import { type SourceFile, sourceFiles } from './source-files.ts';
 const page = readFileSync('docs/concurrency.md', 'utf8');
 const product = sourceFiles('lib');
 /** Folders in which every class is on the page. */
-const complete = ['channels', 'outbox', 'membership', 'users', 'quota', 'cache'].map(
-  (name) => `lib/${name}/`,
-);
+const complete = [
+  ...['channels', 'outbox', 'membership', 'users', 'quota', 'cache'],
+  ...['bus', 'cluster', 'redis'],
+].map((name) => `lib/${name}/`);
 
 const namesIn = (cell = ''): readonly string[] => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
 

@@ -1,33 +1,47 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { events } from '../../lib/telemetry/events.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
-const page = readFileSync('docs/queues.md', 'utf8');
+const pages = ['docs/queues.md', 'docs/cluster.md'].map((path) => readFileSync(path, 'utf8')).join('\n');
 
-/** The words of the page in backquotes that match. */
-function namesOnPage(pattern: RegExp): readonly string[] {
-  return [...new Set([...page.matchAll(pattern)].map((match) => match[1] ?? ''))];
+/** The words of the pages in backquotes that match. */
+function namesOnPages(pattern: RegExp): readonly string[] {
+  return [...new Set([...pages.matchAll(pattern)].map((match) => match[1] ?? ''))];
 }
 
-describe('docs/queues.md', () => {
-  let server: TestServer;
+describe('docs/queues.md and docs/cluster.md', () => {
+  /** In memory, and beside Redis. */
+  let servers: readonly TestServer[];
+  let redis: RedisServer;
   let metrics: string;
   beforeAll(async () => {
-    server = await startTestServer({ app: { webhooks: [{ url: 'http://127.0.0.1:9/' }] } });
-    metrics = await (await fetch(`http://127.0.0.1:${server.adminPort}/metrics`)).text();
+    redis = await startRedis();
+    const app = { webhooks: [{ url: 'http://127.0.0.1:9/' }] };
+    const config = { redis: { url: redis.url } };
+    servers = [await startTestServer({ app }), await startTestServer({ app, config })];
+    const answers = servers.map(async ({ adminPort }) => {
+      const answer = await fetch(`http://127.0.0.1:${adminPort}/metrics`);
+      return answer.text();
+    });
+    metrics = (await Promise.all(answers)).join('\n');
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+    await redis.stop();
+  });
 
-  it.each(namesOnPage(/`(spillway_(?!coalesced`)[a-z_]+)/g))('names a metric that is there: %s', (name) => {
+  it.each(namesOnPages(/`(spillway_(?!coalesced`)[a-z_]+)/g))('name a metric that is there: %s', (name) => {
     expect(metrics).toMatch(new RegExp(`^# TYPE ${name} `, 'm'));
   });
 
-  it.each(namesOnPage(/`((?:cleanup|fanout|outbox|webhook|connection|stage|log)\.[a-z-]+)`/g))(
-    'names an event or a setting that is there: %s',
-    (name) => {
-      const isSetting = readFileSync('docs/configuration.md', 'utf8').includes(`\`${name}\``);
-      expect(isSetting || Object.hasOwn(events, name)).toBe(true);
-    },
-  );
+  it.each(
+    namesOnPages(
+      /`((?:cleanup|fanout|outbox|webhook|connection|stage|log|redis|cluster|bus|store)\.[a-zA-Z-]+)`/g,
+    ),
+  )('name an event or a setting that is there: %s', (name) => {
+    const isSetting = readFileSync('docs/configuration.md', 'utf8').includes(`\`${name}\``);
+    expect(isSetting || Object.hasOwn(events, name)).toBe(true);
+  });
 });

@@ -23,7 +23,11 @@ function open(spoolFile: string) {
   const log = new EventLog();
   const telemetry = new Telemetry();
   void telemetry.events$.forEach((event) => log.add(event));
-  const stores = createMemoryStores(config, () => undefined, { clock: systemClock, telemetry });
+  const stores = createMemoryStores(config, () => undefined, {
+    clock: systemClock,
+    telemetry,
+    nodeId: 'node-of-a-spec',
+  });
   return { stores, log };
 }
 

@@ -51,7 +51,11 @@ export function openStores(
   overrides: RawObject = {},
 ) {
   const { config } = loadConfig({ env: {}, overrides: { cache: { ttlSeconds: 60 }, ...overrides } });
-  const tools = { clock: systemClock, telemetry: new Telemetry() };
+  const tools = {
+    clock: systemClock,
+    telemetry: new Telemetry(),
+    nodeId: 'node-of-a-spec',
+  };
   const stores = fixture.createStores(config, deliver, tools);
   const answerOf = async <T>(answer: MaybePromise<T>): Promise<T> => {
     const result = Promise.resolve(answer);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { map, merge, of, Subject } from 'rxjs';
+import { firstValueFrom, map, merge, of, Subject } from 'rxjs';
+import type { BusMessage } from '../../lib/bus/bus.ts';
 import { Connection } from '../../lib/channels/connection.ts';
 import { defineStage } from '../../lib/stages/define-stage.ts';
 import { runPipeline } from '../../lib/stages/runner.ts';
@@ -82,6 +83,35 @@ describe('a subscriber whose counts come late', () => {
     }
     const counts = second.transport.frames.map((text) => (JSON.parse(text) as { data: string }).data);
     expect(counts).toEqual(['{"subscription_count":2}']);
+  });
+});
+
+describe('a subscriber whose node does not hear the others yet', () => {
+  test.each([
+    ['room', undefined],
+    ['presence-room', 'ada'],
+    ['#server-to-user-ada', undefined],
+  ])('of %s is answered once it does', async (channel, userId) => {
+    const heard = new Subject<void>();
+    const { open } = runNode({
+      createStores: (config, deliver, tools) => {
+        const stores = createMemoryStores(config, deliver, tools);
+        const bus = {
+          publish: (message: BusMessage) => stores.bus.publish(message),
+          setInterest: () => undefined,
+          listening: () => firstValueFrom(heard),
+        };
+        return { ...stores, bus };
+      },
+    });
+    const client = open();
+    client.signIn('ada');
+    client.subscribe(channel, userId);
+    await settled();
+    const before = client.told.includes(succeeded(channel));
+    heard.next();
+    await settled();
+    expect([before, client.told.includes(succeeded(channel))]).toEqual([false, true]);
   });
 });
 

@@ -377,6 +377,29 @@ describe('a stage in webhook:ready', () => {
   });
 });
 
+describe('a lane that is another node’s by the time of its request', () => {
+  test('is not sent for, and sent for when it is this node’s again', async () => {
+    let isHeld = false;
+    const { tell, received, pass, log } = runWebhooks({
+      around: (outbox) =>
+        new Proxy(outbox, {
+          get: (target, property) =>
+            property === 'holds' ? () => isHeld : bound(Reflect.get(target, property, target), target),
+        }),
+    });
+    tell('hello');
+    await pass(2_000);
+    expect([received.length, log.all('webhook.withheld').length > 0]).toEqual([0, true]);
+    isHeld = true;
+    await pass(10_000);
+    expect(received.map(({ events }) => events)).toEqual([['hello']]);
+  });
+
+  function bound(member: unknown, target: object): unknown {
+    return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+  }
+});
+
 describe('random failures at every stage', () => {
   /** Throws, rejects, answers late, or does as it should. */
   function faulty<T extends object>(target: T, random: () => number, isOn: () => boolean): T {
@@ -384,7 +407,8 @@ describe('random failures at every stage', () => {
     return new Proxy(target, {
       get(object, property) {
         const method: unknown = Reflect.get(object, property, object);
-        if (typeof method !== 'function' || property === 'open' || property === 'append') return method;
+        if (typeof method !== 'function' || ['open', 'append', 'holds'].includes(String(property)))
+          return method;
         return (...args: unknown[]): unknown => {
           const chance = pick();
           if (chance < 0.1) throw new Error(`${String(property)} threw`);

@@ -7,6 +7,8 @@ export interface JournalRules {
   readonly ownsChannel?: (channel: string) => boolean;
   /** Events may come again in a second batch: a batch was split, or events were replayed. */
   readonly rebatches?: boolean;
+  /** A store came back without what it had, and so did the nodes that knew: a new epoch may begin with anything. */
+  readonly mayForget?: boolean;
 }
 
 /** Occupied channels, each with its users, both in order of name. */
@@ -25,15 +27,18 @@ export function problemsOf(journal: Journal, rules: JournalRules = {}): readonly
     ...strangers(journal, kinds, rules.ownsChannel ?? (() => true)),
     ...(lifecycle.every((kind) => kinds.has(kind)) ? gaps(arrived) : []),
     ...wrongPredecessors(journal.events),
-    ...wrongTurns(journal.events, kinds),
+    ...wrongTurns(journal.events, kinds, rules.mayForget === true),
   ];
 }
 
-/** The state that the taken events lead to. */
+/** The state that the taken events lead to. A channel that is told occupied anew (`reconciled`) begins without members. */
 export function foldOf(events: readonly ToldEvent[]): Occupancy {
   const channels = new Map<string, Set<string>>();
-  for (const { name, channel, user_id: user = '' } of events) {
-    if (name === 'channel_occupied') channels.set(channel, channels.get(channel) ?? new Set());
+  for (const { name, channel, cause, user_id: user = '' } of events) {
+    if (name === 'channel_occupied') {
+      const known = cause === 'reconciled' ? undefined : channels.get(channel);
+      channels.set(channel, known ?? new Set());
+    }
     if (name === 'channel_vacated') channels.delete(channel);
     if (name === 'member_added') channels.get(channel)?.add(user);
     if (name === 'member_removed') channels.get(channel)?.delete(user);
@@ -137,8 +142,16 @@ function wrongPredecessors(events: readonly ToldEvent[]): readonly string[] {
   });
 }
 
-/** Strict alternation, members only in occupied channels, nobody left in a vacated one. */
-function wrongTurns(events: readonly ToldEvent[], kinds: ReadonlySet<string>): readonly string[] {
+/**
+ * Strict alternation, members only in occupied channels, nobody left in a vacated one. The first that is told of a channel
+ * or member in a new epoch may contradict what was told in another one when its cause is `reconciled` (R7).
+ */
+function wrongTurns(
+  events: readonly ToldEvent[],
+  kinds: ReadonlySet<string>,
+  mayForget: boolean,
+): readonly string[] {
+  const epochs = new Map<string, string | undefined>();
   const occupied = new Set<string>();
   const members = new Map<string, Set<string>>();
   const has = (...names: readonly string[]): boolean => names.every((name) => kinds.has(name));
@@ -148,19 +161,25 @@ function wrongTurns(events: readonly ToldEvent[], kinds: ReadonlySet<string>): r
     const { name, channel, user_id: user = '' } = event;
     const users = members.get(channel) ?? new Set<string>();
     members.set(channel, users);
+    const key = JSON.stringify([channel, event.user_id]);
+    const isAnew = (event.cause === 'reconciled' || mayForget) && epochs.get(key) !== event.epoch;
+    epochs.set(key, event.epoch);
     const objection = (isWrong: boolean, text: string): readonly string[] =>
-      isWrong ? [`${nameOf(event)}: ${text}`] : [];
+      isWrong && !isAnew ? [`${nameOf(event)}: ${text}`] : [];
     switch (name) {
       case 'channel_occupied': {
         const isTwice = tellsOccupancy && occupied.has(channel);
         occupied.add(channel);
+        if (isTwice && isAnew) users.clear();
         return objection(isTwice, 'occupied twice');
       }
       case 'channel_vacated': {
         const isTwice = tellsOccupancy && !occupied.delete(channel);
+        const left = [...users].join(', ');
+        if (isAnew) users.clear();
         return [
           ...objection(isTwice, 'vacated without being occupied'),
-          ...objection(tellsMembers && users.size > 0, `vacated with ${[...users].join(', ')} in it`),
+          ...objection(tellsMembers && left !== '', `vacated with ${left} in it`),
         ];
       }
       case 'member_added': {

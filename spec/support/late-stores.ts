@@ -32,18 +32,24 @@ export function createLateStores(seed: number, maxDelayMs = 8): CreateStores {
       cachedEvents: late(stores.cachedEvents, random, maxDelayMs),
       users: late(stores.users, random, maxDelayMs),
       quota: late(stores.quota, random, maxDelayMs),
-      outbox: late(stores.outbox, random, maxDelayMs),
+      outbox: late(stores.outbox, random, maxDelayMs, ['holds']),
     } satisfies Stores;
   };
 }
 
-/** Every method answers a promise: the call waits for its burst, the answer for another delay. */
-function late<T extends object>(store: T, random: () => number, maxDelayMs: number): T {
+/** Every method but the named ones answers a promise: the call waits for its burst, the answer for another delay. */
+function late<T extends object>(
+  store: T,
+  random: () => number,
+  maxDelayMs: number,
+  atOnce: readonly PropertyKey[] = [],
+): T {
   const calls = new Burst(random, maxDelayMs);
   return new Proxy(store, {
     get(target, property) {
       const method: unknown = Reflect.get(target, property, target);
       if (typeof method !== 'function') return method;
+      if (atOnce.includes(property)) return method.bind(target) as unknown;
       return (...args: unknown[]) =>
         new Promise((resolve) => {
           calls.add(() => {

@@ -26,18 +26,19 @@ export interface ServerProcess {
 
 /**
  * Starts the built server (`npm run build`) as a process of its own on free ports, with a configuration in the shape of
- * the file.
+ * the file. `entry` is what node runs; default: the command of the product.
  */
 export async function startServerProcess(
   config: Readonly<Record<string, unknown>> = {},
   env: Readonly<Record<string, string>> = {},
+  entry = 'bin/spillway.js',
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'spillway-'));
   const file = join(folder, 'spillway.json');
   const server = { ...(config['server'] as object | undefined), port: 0 };
   const admin = { ...(config['admin'] as object | undefined), port: 0 };
   writeFileSync(file, JSON.stringify({ apps: [testApp], ...config, server, admin }));
-  const child = spawn(process.execPath, [resolve('bin/spillway.js'), 'start', '--config', file], {
+  const child = spawn(process.execPath, [resolve(entry), 'start', '--config', file], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -39,6 +39,8 @@ export interface TestServerOptions {
   /** Settings of `testApp` that this spec changes. */
   readonly app?: RawObject;
   readonly start?: Partial<StartOptions>;
+  /** Where it says what it says; default: a log of its own. */
+  readonly log?: EventLog;
 }
 
 /** Starts a server in this process on free ports; its cleanup window is short, so that leaves are told soon. */
@@ -54,7 +56,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     log: { level: 'debug', ...(given['log'] as RawObject | undefined) },
   };
   const { config } = loadConfig({ env: {}, overrides });
-  const log = new EventLog();
+  const log = options.log ?? new EventLog();
   const running = await startServer(config, { ...options.start, log: intoMemory(log) });
   return {
     port: running.port,

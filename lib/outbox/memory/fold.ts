@@ -6,7 +6,7 @@ import {
   type LifecycleEvent,
   type OutboxEvent,
 } from '../outbox-event.ts';
-import { type FoldedChannel, toFolded, toggleOf } from './folded-channel.ts';
+import { beginsAnew, type FoldedChannel, overtakenBy, toFolded, toggleOf } from './folded-channel.ts';
 import { RangeSum } from './range-sum.ts';
 
 export interface FoldOptions {
@@ -136,17 +136,18 @@ export class Fold {
 
   #toggle(channel: FoldedChannel, event: LifecycleEvent): void {
     if (channel.isUntold) return;
-    const key = toggleOf(event);
-    const opposite = channel.latest.get(key);
-    if (opposite === undefined) {
-      this.#keep(channel, event);
-      channel.latest.set(key, event);
-    } else {
-      channel.latest.delete(key);
-      this.#remove(channel, opposite);
-      this.#leaveOut(channel, opposite);
-      this.#leaveOut(channel, event);
+    const before = overtakenBy(event, channel);
+    for (const other of before) {
+      channel.latest.delete(toggleOf(other));
+      this.#remove(channel, other);
+      this.#leaveOut(channel, other);
     }
+    if (before.length > 0 && !beginsAnew(event)) {
+      this.#leaveOut(channel, event);
+      return;
+    }
+    this.#keep(channel, event);
+    channel.latest.set(toggleOf(event), event);
   }
 
   #addOther(channel: FoldedChannel, event: OutboxEvent): void {

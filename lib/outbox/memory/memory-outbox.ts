@@ -155,6 +155,11 @@ export class MemoryOutbox implements Outbox {
     for (const event of events) this.#append({ ...event, id: this.#ids.other(), atMs });
   }
 
+  /** Every lane is this process's own. */
+  holds(): boolean {
+    return true;
+  }
+
   read(lane: Lane, limit: number): LaneContent {
     const state = this.#laneOf(lane);
     if (state !== undefined) return contentOf(state, limit);

@@ -13,10 +13,18 @@ export const acknowledge = defineStage({
   name: 'acknowledge',
   needs: ['clock', 'outbox', 'schedule', 'telemetry'],
   map: (answered: AnsweredBatch, services): MaybePromise<AnsweredBatch> => {
+    if (answered.result.kind === 'withheld') return withhold(answered, services);
     const { outcome, reason } = outcomeOf(answered.result);
     return andThen(acts[outcome](answered, reason, services), () => answered);
   },
 });
+
+/** Whoever owns the lane has the batch and sends it: another node, or this one once its lease is renewed. */
+function withhold(answered: AnsweredBatch, { schedule, telemetry }: Needs): AnsweredBatch {
+  telemetry.emit('webhook.withheld', factsOf(answered));
+  schedule.hold(answered);
+  return answered;
+}
 
 type Act = (answered: AnsweredBatch, reason: string, services: Needs) => MaybePromise<unknown>;
 

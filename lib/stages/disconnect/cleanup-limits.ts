@@ -15,9 +15,15 @@ const retryPausesMs = [100, 1_000, 5_000, 30_000] as const;
 /** A departure with more subscriptions than this counts as several in a batch: what the store is told at once stays small. */
 const leavesPerDeparture = 16;
 
+/**
+ * Batches that wait for Redis at once: they cost nothing while they wait, and meet there. So many, of the usual size, fill
+ * one script of each partition.
+ */
+const slotsWithRedis = 64;
+
 /** How departures are settled: `cleanup` of the configuration, and what the log hears of it. */
 export function cleanupLimits(
-  { cleanup }: Config,
+  { cleanup, redis }: Config,
   { clock, telemetry }: Pick<Services, 'clock' | 'telemetry'>,
 ): BatchStageLimits<Departure> {
   return {
@@ -30,7 +36,7 @@ export function cleanupLimits(
       pacedBy: clock,
       isUrgent: ({ leaves }) => leaves.some(({ channel }) => channel.name.kind === 'presence'),
     },
-    concurrency: cleanup.concurrency === 'auto' ? slotsOf(availableParallelism()) : cleanup.concurrency,
+    concurrency: cleanup.concurrency === 'auto' ? autoSlots(redis) : cleanup.concurrency,
     timeoutMs: slotMs,
     retryPausesMs,
     queue: { capacity: cleanup.queueCapacity, overflow: 'inline', breaker },
@@ -38,8 +44,9 @@ export function cleanupLimits(
   };
 }
 
-function slotsOf(processors: number): number {
-  return Math.min(4, Math.max(1, Math.floor(processors / 4)));
+function autoSlots(redis: Config['redis']): number {
+  if (redis !== undefined) return slotsWithRedis;
+  return Math.min(4, Math.max(1, Math.floor(availableParallelism() / 4)));
 }
 
 function toldIn(telemetry: Telemetry): BatchReports {

@@ -16,6 +16,7 @@ import { tellCacheMiss } from './tell-cache-miss.ts';
 type Subscribe = Extract<AuthorizedMessage, { kind: 'subscribe' }>;
 type Needs = Pick<
   Services,
+  | 'bus'
   | 'cachedEvents'
   | 'clock'
   | 'departures'
@@ -38,8 +39,9 @@ export function subscribe({ connection, channel, member }: Subscribe, services: 
   const joining = services.subscriptions.begin(connection, channel, member?.userId);
   // A user's own channel has no occupancy, no members and no count: there is nothing to store (protocol.md 3.6).
   if (channel.kind === 'user') {
-    succeedPlain(services, joining, 0, undefined);
-    return undefined;
+    return andThen(listening(services, joining), () => {
+      if (services.subscriptions.isCurrent(joining)) succeedPlain(services, joining, 0, undefined);
+    });
   }
   const joined = recover(
     () => join(services, joining, member),
@@ -111,11 +113,18 @@ function versionOf(
   return result.version;
 }
 
+/** Whoever is told that it is subscribed is sent what any node publishes from then on. */
+function listening({ bus }: Needs, { channel }: JoiningSubscription): MaybePromise<void> {
+  return bus.listening(channel.app.id, channel.name.name);
+}
+
 /** Answers whether the subscriber was told that its cache channel holds no event. */
 function answer(services: Needs, joining: JoiningSubscription, version: number): MaybePromise<boolean> {
   const { cachedEvents, subscriptions, welcomes } = services;
   const { app, name } = joining.channel;
-  const recalled = name.isCache ? cachedEvents.recall(app.id, name.name) : undefined;
+  const recalled = andThen(listening(services, joining), () =>
+    name.isCache ? cachedEvents.recall(app.id, name.name) : undefined,
+  );
   return andThen(recalled, (cached) => {
     if (!subscriptions.isCurrent(joining)) return false;
     if (name.kind === 'presence') return welcomes.welcome(joining, cached);

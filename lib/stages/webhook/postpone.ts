@@ -4,7 +4,8 @@ import { errorExit } from '../pipeline.ts';
 
 /** Error exit of webhook and delivery: the turn gives its slot back and the lane tries again later. Nothing is lost. */
 export const postpone = errorExit(['schedule'], (error, turn: LaneTurn, { schedule }) => {
-  schedule.postpone(turn, reasonOf(error));
+  if (error.code === 'redis.away') schedule.hold(turn);
+  else schedule.postpone(turn, reasonOf(error));
 });
 
 /** What went wrong, without what becomes of items elsewhere. */

@@ -47,6 +47,21 @@ export const outboxEvents = {
       },
     ],
   },
+  'outbox.dropped': {
+    level: 'error',
+    doc: 'The store was away for so long that events of an app which are not of the lifecycle found no room in this node’s memory: the oldest were left out.',
+    limited: true,
+    fields: { appId: 'string', events: 'number' },
+    metrics: [
+      {
+        kind: 'counter',
+        name: 'spillway_outbox_dropped_total',
+        help: 'Events left out while the store was away',
+        labels: ['appId'],
+        by: 'events',
+      },
+    ],
+  },
   'outbox.restored': {
     level: 'info',
     doc: 'The spool file of an earlier process was read: what it had not delivered goes on.',

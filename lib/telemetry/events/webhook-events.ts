@@ -40,6 +40,11 @@ export const webhookEvents = {
       },
     ],
   },
+  'webhook.withheld': {
+    level: 'debug',
+    doc: 'A batch was about to be sent, but its lane is another node’s by now, or this node’s lease is about to end: whoever owns the lane sends it.',
+    fields: attempt,
+  },
   'webhook.failed': {
     level: 'warn',
     doc: 'An endpoint did not take a batch: it did not answer in time, or not with 2xx. The batch is sent again.',

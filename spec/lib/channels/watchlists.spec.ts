@@ -46,6 +46,20 @@ describe('a watcher', () => {
     expect(transport.frames).toEqual([offline('ada'), online('ada'), offline('ada')]);
   });
 
+  test('is not told again what it was told, at whatever version', () => {
+    const { watchlists, connection, transport } = watching('ada', 'bob');
+    watchlists.show(connection, [state('ada', true, 1), state('bob', false, 1)]);
+    watchlists.announce(change('ada', true, 5));
+    watchlists.announce(change('bob', true, 5));
+    watchlists.announce(change('ada', false, 4));
+    expect(transport.frames.slice(1)).toEqual([online('bob')]);
+  });
+
+  test('is known with all it watches, by app', () => {
+    const { watchlists } = watching('ada', 'bob');
+    expect(watchlists.watched()).toEqual(new Map([['app-1', new Set(['ada', 'bob'])]]));
+  });
+
   test('is told nothing before its list was shown', () => {
     const { watchlists, transport } = watching('ada');
     watchlists.announce(change('ada', true, 2));

@@ -24,7 +24,7 @@ describe('spillway start', () => {
   });
 
   it('gives the server its configuration and what is to be said about it', async () => {
-    const file = files.write({ apps: [ownApp], redis: { url: 'redis://x' }, server: { port: 1 } });
+    const file = files.write({ apps: [ownApp], sessions: { max: 5 }, server: { port: 1 } });
     const flags = ['--host', 'localhost', '--port', '7000', '--log-level', 'warn'];
     const sets = ['--set', 'server.path=/a', '--set', 'http.maxEventBytes=5'];
     const { server } = await startAndStop(['--config', file, ...flags, ...sets]);
@@ -36,7 +36,7 @@ describe('spillway start', () => {
     });
     expect(notes).toEqual({
       isDevelopmentApp: false,
-      warnings: [{ code: 'config.inactive', message: expect.stringContaining('redis') }],
+      warnings: [{ code: 'config.inactive', message: expect.stringContaining('sessions') }],
     });
   });
 

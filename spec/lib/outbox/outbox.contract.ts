@@ -754,7 +754,8 @@ export function describeOutbox(fixture: StoresFixture): void {
           await takeAll();
           const [backlog] = await answerOf(outbox.backlogs());
           expect([told.state, backlog!.events, backlog!.coalesced > 0]).toEqual([live.state, 0, isFolded]);
-          expect(events).toBeGreaterThan(100);
+          // Folded often enough, few are left: what cancels is not told.
+          expect(events).toBeGreaterThan(isFolded ? 0 : 100);
         }),
         { numRuns: 5, interruptAfterTimeLimit: 15_000 },
       );

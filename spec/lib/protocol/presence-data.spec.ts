@@ -26,6 +26,7 @@ describe('parseChannelData', () => {
     ['{"user_id":-1.5}', '-1.5', undefined],
     ['{"user_id":"__proto__"}', '__proto__', undefined],
     ['{"user_id":"Zoë ☃"}', 'Zoë ☃', undefined],
+    ['{"user_id":"\\ud83d\\ude00"}', '😀', undefined],
     ['{"user_id":"1","user_info":null}', '1', undefined],
     ['{"user_id":"1","user_info":{}}', '1', '{}'],
     ['{"user_id": "1", "user_info": {"name": "Zoë", "__proto__": 1}}', '1', '{"name":"Zoë","__proto__":1}'],
@@ -48,6 +49,9 @@ describe('parseChannelData', () => {
     '{"user_id":["1"]}',
     '{"user_id":""}',
     '{"user_id":1e400}',
+    // Half a character: between nodes two such users would be one.
+    '{"user_id":"a\\ud800"}',
+    '{"user_id":"\\udc00\\ud800"}',
     '{"__proto__":{"user_id":"1"}}',
   ])('3.3 refuses the channel data %j', (text) => {
     expect(errorOf(() => channelData(text)).code).toBe('subscription.channel-data');

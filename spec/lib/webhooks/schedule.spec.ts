@@ -76,6 +76,10 @@ function run(options: Options = {}) {
     const appId = endpointId === 'a' ? 'app-1' : 'app-2';
     schedule.wake({ lane: { appId, endpointId, partition }, pending });
   };
+  /** The lane has come to this node. */
+  const take = (partition: number): void => {
+    schedule.wake({ lane: { appId: 'app-1', endpointId: 'a', partition }, pending: 20, isTaken: true });
+  };
   /** The turns that have begun since this was last asked, as `endpoint partition`. */
   const begun = (): readonly string[] =>
     turns.splice(0).map(({ lane }) => `${lane.endpointId} ${lane.partition}`);
@@ -105,6 +109,7 @@ function run(options: Options = {}) {
     turns,
     due,
     wake,
+    take,
     begun,
     turnOf,
     attempt,
@@ -341,6 +346,95 @@ describe('after a failure a lane', () => {
   });
 });
 
+describe('a lane that is held, for the outbox could not be asked,', () => {
+  test('goes on at once when there is work again', async () => {
+    const { schedule, turnOf, wake, begun } = run();
+    schedule.hold(await turnOf(1));
+    await pass(10);
+    const before = begun();
+    wake(1);
+    await pass(0);
+    expect([before, begun()]).toEqual([[], ['a 1']]);
+  });
+
+  test('goes on at once when there was work while it had its turn', async () => {
+    const { schedule, turnOf, wake, begun } = run();
+    const turn = await turnOf(1);
+    wake(1);
+    schedule.hold(turn);
+    await pass(0);
+    expect(begun()).toEqual(['a 1']);
+  });
+
+  test('goes on within a second when it hears of nothing, however often it is held', async () => {
+    const { schedule, turnOf, turns } = run();
+    schedule.hold(await turnOf(1));
+    for (let held = 0; held < 6; held++) {
+      await pass(1_001);
+      schedule.hold(turns.pop()!);
+    }
+    await pass(1_001);
+    expect(turns).toHaveLength(1);
+  });
+
+  test('goes on at once when it comes to this node', async () => {
+    const { schedule, turnOf, take, begun } = run();
+    schedule.hold(await turnOf(1));
+    take(1);
+    await pass(0);
+    expect(begun()).toEqual(['a 1']);
+  });
+
+  test('has no failure of its endpoint to tell of', async () => {
+    const { schedule, turnOf, statusOf } = run();
+    schedule.hold(await turnOf(1));
+    expect(statusOf('a')).toMatchObject({ inFlight: 0, waiting: 1, lastFailure: undefined });
+  });
+
+  test('leaves the last failure of its endpoint and its backoff as they were', async () => {
+    const { schedule, turnOf, turns, begun, statusOf } = run();
+    schedule.postpone(await turnOf(1), 'no answer');
+    for (let held = 0; held < 3; held++) {
+      await pass(1_001);
+      schedule.hold(turns.pop()!);
+    }
+    await pass(1_001);
+    schedule.postpone(turns.pop()!, 'still no answer');
+    await pass(1_990);
+    const before = begun();
+    await pass(11);
+    expect([before, begun(), statusOf('a').lastFailure]).toEqual([[], ['a 1'], 'still no answer']);
+  });
+});
+
+test('a lane that waits for its endpoint is not hurried by new work', async () => {
+  const { schedule, turnOf, wake, begun } = run();
+  schedule.postpone(await turnOf(1), 'no answer');
+  wake(1);
+  await pass(900);
+  expect(begun()).toEqual([]);
+});
+
+test('a lane that waits for its endpoint has its turn when it comes to this node, and waits as for the first time then', async () => {
+  const { schedule, turnOf, turns, take, begun } = run();
+  schedule.postpone(await turnOf(1), 'no answer');
+  await pass(1_001);
+  schedule.postpone(turns.pop()!, 'no answer');
+  take(1);
+  await pass(0);
+  schedule.postpone(turns.pop()!, 'no answer');
+  await pass(1_001);
+  expect(begun()).toEqual(['a 1']);
+});
+
+test('a lane whose endpoint asked for time waits for it also when it comes to this node', async () => {
+  const { schedule, turnOf, take, begun } = run();
+  schedule.postpone(await turnOf(1), '429', 10_000);
+  take(1);
+  await pass(9_990);
+  expect(begun()).toEqual([]);
+});
+
 test('a lane whose endpoint asked for time is not hurried by the success of another', async () => {
   const { schedule, turnOf, attempt, begun } = run();
   schedule.postpone(await turnOf(3), '429', 10_000);
@@ -571,7 +665,7 @@ test('with random work, ends and answers no slot is lost, no lane has two turns 
       pending: fc.integer({ min: 1, max: 30 }),
     }),
     fc.record({
-      do: fc.constantFrom('idle', 'gather', 'again', 'ok', 'broken', 'postpone'),
+      do: fc.constantFrom('idle', 'gather', 'again', 'ok', 'broken', 'postpone', 'hold'),
       turn: fc.nat(9),
     }),
     fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 4_000 }) }),
@@ -598,6 +692,7 @@ test('with random work, ends and answers no slot is lost, no lane has two turns 
         else if (how === 'again') schedule.again(turn);
         else if (how === 'idle') schedule.idle(turn);
         else if (how === 'postpone') schedule.postpone(turn, 'error');
+        else if (how === 'hold') schedule.hold(turn);
         else await node.attempt(turn, how === 'ok' ? ok : broken);
       };
       for (const command of commands) {

@@ -57,6 +57,41 @@ describe('a fold', () => {
     ]);
   });
 
+  describe('of a channel that is told anew', () => {
+    const reconciled = (event: LifecycleEvent): LifecycleEvent => ({ ...event, cause: 'reconciled' });
+    const before = new Lifecycle('e1');
+    const after = new Lifecycle('e2');
+    const [occupied, added] = [before.event('channel_occupied'), before.event('member_added', 'x', 'ada')];
+    const anew = [after.event('channel_occupied'), after.event('member_added', 'x', 'ada')].map(reconciled);
+    const removed = after.event('member_removed', 'x', 'ada');
+    const vacated = after.event('channel_vacated');
+    const occupiedAgain = after.event('channel_occupied');
+
+    test('keeps the telling anew, and nothing of before', () => {
+      const { fold } = open();
+      for (const event of [occupied, added, ...anew]) fold.add(event);
+      expect([...fold.events()]).toMatchObject([{ epoch: 'e1-x', fromSeq: 1, toSeq: 2, count: 2 }, ...anew]);
+    });
+
+    test('keeps that it was vacated since, for the endpoint may have known it occupied', () => {
+      const { fold } = open();
+      for (const event of [occupied, ...anew, removed, vacated]) fold.add(event);
+      expect(wordsOf(fold).slice(-2)).toEqual(['channel_occupied', 'channel_vacated']);
+      fold.add(occupiedAgain);
+      expect(wordsOf(fold).slice(-1)).toEqual(['channel_occupied']);
+      expect([...fold.events()].at(-1)).toEqual(anew[0]);
+    });
+
+    test('keeps what followed when the telling anew was taken', () => {
+      const { fold } = open();
+      for (const event of anew) fold.add(event);
+      fold.take(2);
+      fold.add(removed);
+      fold.add(vacated);
+      expect(wordsOf(fold)).toEqual(['member_removed ada', 'channel_vacated']);
+    });
+  });
+
   test('gives a range the same id until it is taken, and another one afterwards', () => {
     const { fold } = open();
     const lifecycle = new Lifecycle();
