@@ -78,6 +78,7 @@ export class LinkHealth {
 
   close(): void {
     this.#hasBegun = false;
+    this.#reason = 'the link is closed';
     this.#breaker.shutdown();
     if (this.isUp) this.#up$.next(false);
     this.#up$.complete();

@@ -1,6 +1,15 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type Frame, type TestClient } from '../support/client.ts';
-import { dataOf, eventsOf, overEveryStore, room, type Start, type Started, wire } from './each-store.ts';
+import {
+  dataOf,
+  eventsOf,
+  oneNode,
+  overEveryStore,
+  room,
+  type Start,
+  type Started,
+  wire,
+} from './each-store.ts';
 
 const succeeded = 'pusher_internal:subscription_succeeded';
 const memberAdded = 'pusher_internal:member_added';
@@ -495,7 +504,8 @@ function order(start: Start): void {
 
   it('2.3.5 events before the unsubscribe are delivered before it takes effect', async () => {
     const channel = room('private-');
-    const [leaver, sender] = [await connect(server), await connect(server)];
+    const node = oneNode(server);
+    const [leaver, sender] = [await connect(node), await connect(node)];
     await leaver.subscribed(channel);
     await sender.subscribed(channel);
     sender.send({ event: 'client-before', channel, data: '' });

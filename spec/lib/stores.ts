@@ -12,6 +12,8 @@ import { createLateStores } from '../support/late-stores.ts';
 export interface StoresFixture {
   readonly name: string;
   readonly createStores: CreateStores;
+  /** How often a property with a long story is run. */
+  readonly longRuns: number;
   /** Before each spec. */
   begin(): Promise<void>;
   /** After each spec. */
@@ -31,6 +33,7 @@ function inVirtualTime(name: string, createStores: CreateStores): StoresFixture 
   return {
     name,
     createStores,
+    longRuns: 5,
     begin: () => {
       jest.useFakeTimers();
       return Promise.resolve();

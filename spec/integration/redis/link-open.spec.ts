@@ -166,6 +166,6 @@ describe('a link that is closed', () => {
     expect(listener.messages).toHaveLength(1000);
     expect(rig.link.isUp).toBe(false);
     expect(rig.link.publish(topic, 'late')).toBe(false);
-    await expect(rig.link.run('apply', 0, [])).rejects.toThrow('away');
+    await expect(rig.link.run('apply', 0, [])).rejects.toThrow('closed');
   });
 });

@@ -71,6 +71,7 @@ export function redisFixture(name: string, backend: () => Backend): StoresFixtur
   return {
     name,
     createStores,
+    longRuns: 1,
     begin: () => Promise.resolve(),
     end: async () => {
       const all = [...opened.values()];
