@@ -5,7 +5,7 @@ import { seededRandom } from '../support/late-stores.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { startTestServer, testApp, type TestServer } from '../support/server.ts';
 
-const seconds = Number(process.env['FLAPPING_SECONDS'] ?? 8);
+const seconds = Number(process.env['FLAPPING_SECONDS'] ?? 20);
 const seed = Number(process.env['CHAOS_SEED'] ?? 20_261_121);
 const users = 200;
 const rooms = ['presence-a', 'presence-b', 'presence-c', 'presence-d'];
