@@ -74,6 +74,14 @@ export class RigNode {
       .map((line) => `${this.name}: ${JSON.stringify(line)}`);
   }
 
+  /** Whether it had no answer from Redis within the last so many milliseconds. */
+  hasLostRedis(withinMs: number): boolean {
+    const sinceMs = Date.now() - withinMs;
+    return this.#lines
+      .flat()
+      .some(({ msg, time }) => msg === 'redis.lost' && Date.parse(String(time)) > sinceMs);
+  }
+
   /** Starts that failed: without Redis a node does not start. */
   get failedStarts(): readonly string[] {
     return this.#failedStarts;
