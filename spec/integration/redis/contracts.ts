@@ -12,7 +12,7 @@ import { type Backend, redisFixture } from './stores.ts';
 export function describeContracts(name: string, start: () => Promise<Backend>): void {
   // A new store for each run of a property is some connections; the properties run at length in memory.
   fc.configureGlobal({ numRuns: 20 });
-  jest.setTimeout(60_000);
+  jest.setTimeout(120_000);
 
   describe(`on ${name}`, () => {
     let backend: Backend;

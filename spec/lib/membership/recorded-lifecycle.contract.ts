@@ -93,7 +93,7 @@ export function describeRecordedLifecycle(fixture: StoresFixture): void {
           );
           expect(told.filter(isLifecycle).map(({ seq }) => seq)).toEqual(told.map((_, index) => index + 1));
         }),
-        { numRuns: 30 },
+        { numRuns: 6 * fixture.longRuns },
       );
     });
   });
