@@ -1,6 +1,6 @@
 import type { Clock } from '../flow/clock.ts';
 import type { MaybePromise } from '../flow/maybe-promise.ts';
-import { partitionOf } from '../outbox/partition.ts';
+import { partitionOf } from '../cluster/partition.ts';
 import { type Reply, StoreAway, type StoreLink } from '../redis/store-link.ts';
 import type { CachedEvent, CachedEvents, RecalledEvent } from './cached-events.ts';
 import { MemoryCachedEvents } from './memory.ts';

@@ -1,6 +1,6 @@
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { MaybePromise } from '../flow/maybe-promise.ts';
-import { partitionOf } from '../outbox/partition.ts';
+import { partitionOf } from '../cluster/partition.ts';
 import { type Reply, StoreAway, type StoreLink } from '../redis/store-link.ts';
 import { AppShare } from './app-share.ts';
 import type { ConnectionQuota } from './connection-quota.ts';

@@ -1,7 +1,7 @@
 import type { Group, GroupSource } from '../cluster/group-source.ts';
 import type { Clock } from '../flow/clock.ts';
 import type { MaybePromise } from '../flow/maybe-promise.ts';
-import { partitionOf } from '../outbox/partition.ts';
+import { partitionOf } from '../cluster/partition.ts';
 import { type Reply, StoreAway, type StoreLink } from '../redis/store-link.ts';
 import { PartitionUsers } from './partition-users.ts';
 import type { SignedInUsers, SignIn, UserState } from './signed-in-users.ts';

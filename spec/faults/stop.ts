@@ -1,4 +1,4 @@
-import { partitionOf } from '../../lib/outbox/partition.ts';
+import { partitionOf } from '../../lib/cluster/partition.ts';
 import { type AppState, disagreements } from '../chaos/cluster/agreement.ts';
 import { isPresence } from '../chaos/cluster/apps.ts';
 import { leftoversIn } from '../chaos/cluster/leftovers.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../flow/clock.ts';
 import type { MaybePromise } from '../../flow/maybe-promise.ts';
-import { partitionOf } from '../../outbox/partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import type { StoreLink, Topic } from '../../redis/store-link.ts';
 import { channelTopic } from './message-text.ts';
 

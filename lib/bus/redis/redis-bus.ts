@@ -1,7 +1,7 @@
 import type { Clock } from '../../flow/clock.ts';
 import type { MaybePromise } from '../../flow/maybe-promise.ts';
 import type { ChannelViews } from '../../membership/redis/channel-views.ts';
-import { partitionOf } from '../../outbox/partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import type { StoreLink, Topic, TopicMessage } from '../../redis/store-link.ts';
 import type { Bus, BusMessage, EventMessage, TerminateMessage } from '../bus.ts';
 import { Interests } from './interests.ts';

@@ -1,4 +1,4 @@
-import { partitionOf } from '../../outbox/partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import type { StoreLink } from '../../redis/store-link.ts';
 import type { Member } from '../membership-store.ts';
 import { toMember } from './announcement-text.ts';

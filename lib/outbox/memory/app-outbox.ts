@@ -5,7 +5,7 @@ import type { LaneState } from './lane-state.ts';
 import type { Lane, LaneWork, OutboxEndpoint, RecordedBatch } from '../outbox.ts';
 import type { LifecycleEvent, OutboxEvent } from '../outbox-event.ts';
 import type { OutboxHooks } from './outbox-hooks.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import { dropPassed, relieve } from './relief.ts';
 
 export interface AppOutboxOptions {

@@ -6,7 +6,7 @@ import type { ArchivedDelivery, ArchivedEvent, ArchiveQuery, Backlog } from '../
 import type { EndpointState } from './endpoint-state.ts';
 import type { EventLog } from './event-log.ts';
 import type { OutboxEvent } from '../outbox-event.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 
 /** Loose events that are sorted in one step. */
 const sortedAtOnce = 256;

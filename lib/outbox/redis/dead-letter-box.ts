@@ -1,7 +1,7 @@
 import type { OutboxHooks } from '../memory/outbox-hooks.ts';
 import type { Lane, RecordedBatch } from '../outbox.ts';
 import type { OutboxEvent } from '../outbox-event.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import type { LaneFacts, LaneStore, Letter } from './lane-store.ts';
 
 const everyChannel = '*';

@@ -1,6 +1,6 @@
 import type { Group, GroupSource } from '../../cluster/group-source.ts';
 import type { NewOutboxEvent } from '../outbox-event.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 
 export interface EventAppenderOptions {
   readonly partitions: number;

@@ -2,7 +2,7 @@ import type { ClusterNode } from '../../cluster/cluster-node.ts';
 import type { Reply, StoreLink } from '../../redis/store-link.ts';
 import type { BatchFailure, Lane, NewBatch, RecordedBatch, SentSeq } from '../outbox.ts';
 import { isLifecycle, type OutboxEvent } from '../outbox-event.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import { toEntries } from './entries.ts';
 import { listOf, numberOf, pairsOf, textOf, textsOf } from './replies.ts';
 

@@ -1,6 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import { type Lane, laneKey, type LaneWork } from '../outbox.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import type { EndpointList } from './endpoint-list.ts';
 import type { LaneFacts } from './lane-store.ts';
 import type { PartitionBacklog } from './partition-store.ts';

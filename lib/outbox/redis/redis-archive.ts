@@ -1,7 +1,7 @@
 import type { Clock } from '../../flow/clock.ts';
 import type { Archive, ArchivedDelivery, ArchivedEvent, ArchiveQuery, Backlog } from '../archive.ts';
 import type { OutboxEvent } from '../outbox-event.ts';
-import { partitionOf } from '../partition.ts';
+import { partitionOf } from '../../cluster/partition.ts';
 import type { EndpointList } from './endpoint-list.ts';
 import type { LaneStore } from './lane-store.ts';
 import { PartitionArchive } from './partition-archive.ts';

@@ -5,7 +5,7 @@ import { RedisCachedEvents } from '../../../lib/cache/redis.ts';
 import { systemClock } from '../../../lib/flow/clock.ts';
 import type { Member } from '../../../lib/membership/membership-store.ts';
 import { ChannelViews } from '../../../lib/membership/redis/channel-views.ts';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 import { RedisConnectionQuota } from '../../../lib/quota/redis.ts';
 import { RedisLink } from '../../../lib/redis/redis-link.ts';
 import type { Reply } from '../../../lib/redis/store-link.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BusMessage, EventMessage } from '../../../lib/bus/bus.ts';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { BusNode, foldOf, partitions } from './bus-node.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Lane, LaneContent, NewBatch } from '../../../lib/outbox/outbox.ts';
 import type { NewOutboxEvent, OutboxEvent } from '../../../lib/outbox/outbox-event.ts';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 import { endpoint, inWords } from '../../lib/outbox/open-outbox.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { type Deployment, newPrefix, type OutboxNode, startOutboxNode } from './outbox-rig.ts';

@@ -3,7 +3,7 @@ import { firstValueFrom, filter, Subject } from 'rxjs';
 import type { ClusterNode, OwnershipChange, PartitionHeads } from '../../../lib/cluster/cluster-node.ts';
 import type { Group, GroupSource } from '../../../lib/cluster/group-source.ts';
 import type { LaneWork, OutboxEndpoint } from '../../../lib/outbox/outbox.ts';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 import { RedisOutbox } from '../../../lib/outbox/redis/redis-outbox.ts';
 import { RedisLink } from '../../../lib/redis/redis-link.ts';
 import type { Reply, StoreLink } from '../../../lib/redis/store-link.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RawObject } from '../../../config/raw.ts';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 import { closeClients, connect } from '../../support/client.ts';
 import { readMetrics } from '../../support/gauges.ts';
 import { ok, type Receiver, startReceiver } from '../../support/receiver.ts';

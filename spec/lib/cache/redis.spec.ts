@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { RedisCachedEvents } from '../../../lib/cache/redis.ts';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 import { StoreAway } from '../../../lib/redis/store-link.ts';
 import { type Call, FakeLink } from '../fake-link.ts';
 import { settled } from '../flow/promises.ts';

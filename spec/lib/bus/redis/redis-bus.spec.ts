@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { BusMessage, EventMessage } from '../../../../lib/bus/bus.ts';
 import { RedisBus } from '../../../../lib/bus/redis/redis-bus.ts';
 import { systemClock } from '../../../../lib/flow/clock.ts';
-import { partitionOf } from '../../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../../lib/cluster/partition.ts';
 import { FakeLink } from '../../fake-link.ts';
 import { settled } from '../../flow/promises.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Group } from '../../../../lib/cluster/group-source.ts';
 import type { NewOutboxEvent } from '../../../../lib/outbox/outbox-event.ts';
-import { partitionOf } from '../../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../../lib/cluster/partition.ts';
 import { EventAppender, type EventAppenderOptions } from '../../../../lib/outbox/redis/event-appender.ts';
 
 const partitions = 2;

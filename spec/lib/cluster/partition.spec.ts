@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { partitionOf } from '../../../lib/outbox/partition.ts';
+import { partitionOf } from '../../../lib/cluster/partition.ts';
 
 describe('the partition of a channel', () => {
   test('is the same for ever: stored positions depend on it', () => {
