@@ -33,8 +33,6 @@ export interface ClusterNode {
   readonly heads$: Observable<PartitionHeads>;
   /** How many live nodes share the partition, this one included, as it was last told; 1 while the store is away. */
   liveNodes(partition: number): number;
-  /** A deadline of the partition lies at this moment (Redis time): it is fired then. */
-  noteDeadline(partition: number, atMs: number): void;
   /** Fires every deadline of the partitions where no other node is alive. */
   settle(): Promise<void>;
   open(): Promise<void>;

@@ -120,10 +120,6 @@ export class RedisClusterNode implements ClusterNode {
     return this.#link.isUp ? this.#partition(partition).keeper.liveNodes : 1;
   }
 
-  noteDeadline(partition: number, atMs: number): void {
-    this.#partition(partition).deadlines.note(atMs);
-  }
-
   /** @throws SpillwayError `cluster.partitions`: the store is divided otherwise. */
   async open(): Promise<void> {
     void this.#link.messages$.forEach((topic) => this.#heard(topic));

@@ -91,10 +91,6 @@ export class PlainNode implements ClusterNode {
     return 1;
   }
 
-  noteDeadline(): void {
-    // Deadlines are fired when the spec says so.
-  }
-
   async settle(): Promise<void> {
     await this.fire(true);
   }

@@ -27,7 +27,7 @@ async function openOutbox() {
   const failures: unknown[] = [];
   const node: ClusterNode = {
     ...{ nodeId: 'n', ownership$, heads$, holderOf: () => 'n.1', owns: () => false, liveNodes: () => 1 },
-    ...{ addSource: (source) => sources.push(source), poke: () => undefined, noteDeadline: () => undefined },
+    ...{ addSource: (source) => sources.push(source), poke: () => undefined },
     ...{ settle: () => Promise.resolve(), open: () => Promise.resolve(), close: () => Promise.resolve() },
   };
   const outbox = new RedisOutbox({
