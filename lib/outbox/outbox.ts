@@ -104,10 +104,10 @@ export interface Outbox extends Archive, Timeline {
   open(endpoints: readonly OutboxEndpoint[]): MaybePromise<void>;
   append(events: readonly NewOutboxEvent[]): MaybePromise<void>;
   /**
-   * Whether this node may begin to send the lane's batch now: the lane is its own, and stays so until an attempt that begins
-   * now has ended. It counts as begun until it is settled. The answer holds for the very step that asks.
+   * Begins to send the lane's batch, in the very step that asks, and answers whether it may: the lane is this node's own,
+   * and stays so until an attempt that begins now has ended. What was begun is under way until it is settled.
    */
-  holds(lane: Lane): boolean;
+  begin(lane: Lane): boolean;
 
   read(lane: Lane, limit: number): MaybePromise<LaneContent>;
   /**

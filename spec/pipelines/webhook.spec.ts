@@ -384,7 +384,7 @@ describe('a lane that is another node’s by the time of its request', () => {
       around: (outbox) =>
         new Proxy(outbox, {
           get: (target, property) =>
-            property === 'holds' ? () => isHeld : bound(Reflect.get(target, property, target), target),
+            property === 'begin' ? () => isHeld : bound(Reflect.get(target, property, target), target),
         }),
     });
     tell('hello');
@@ -407,7 +407,7 @@ describe('random failures at every stage', () => {
     return new Proxy(target, {
       get(object, property) {
         const method: unknown = Reflect.get(object, property, object);
-        if (typeof method !== 'function' || ['open', 'append', 'holds'].includes(String(property)))
+        if (typeof method !== 'function' || ['open', 'append', 'begin'].includes(String(property)))
           return method;
         return (...args: unknown[]): unknown => {
           const chance = pick();

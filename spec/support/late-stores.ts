@@ -32,7 +32,7 @@ export function createLateStores(seed: number, maxDelayMs = 8): CreateStores {
       cachedEvents: late(stores.cachedEvents, random, maxDelayMs),
       users: late(stores.users, random, maxDelayMs),
       quota: late(stores.quota, random, maxDelayMs),
-      outbox: late(stores.outbox, random, maxDelayMs, ['holds']),
+      outbox: late(stores.outbox, random, maxDelayMs, ['begin']),
     } satisfies Stores;
   };
 }

@@ -156,7 +156,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   /** Every lane is this process's own. */
-  holds(): boolean {
+  begin(): boolean {
     return true;
   }
 

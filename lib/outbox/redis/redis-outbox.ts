@@ -152,7 +152,7 @@ export class RedisOutbox implements Outbox {
     return this.#appender.append(events);
   }
 
-  holds(lane: Lane): boolean {
+  begin(lane: Lane): boolean {
     const partition = this.#lanes.partitionOf(lane);
     const isHeld = this.#options.node.owns(partition, this.#options.timeoutMs + leaseReserveMs);
     if (isHeld) this.#underWay.begin(lane, partition);

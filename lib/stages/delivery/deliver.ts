@@ -22,7 +22,7 @@ export const deliver = defineStage({
   needs: ['config', 'endpoints', 'outbox', 'post', 'schedule'],
   effect: async (signed: SignedBatch, { config, outbox, post, schedule }): Promise<AnsweredBatch> => {
     const { headers, ...due } = signed;
-    if (!outbox.holds(due.lane)) return { ...due, result: { kind: 'withheld' } };
+    if (!outbox.begin(due.lane)) return { ...due, result: { kind: 'withheld' } };
     const limitMs = config.webhooks.timeoutMs + graceMs;
     const send = (): Promise<PostResult> => inTime(post(due.endpoint, headers, due.batch.body), limitMs);
     return { ...due, result: await schedule.attempt(due, send) };

@@ -188,7 +188,7 @@ describe('the owner of a partition', () => {
     const partition = lane.partition as number;
     const { id } = await record(owner);
     const before = owner.outbox.mayGive(partition);
-    const held = [owner.outbox.holds(lane), other.outbox.holds(lane)];
+    const held = [owner.outbox.begin(lane), other.outbox.begin(lane)];
     const during = owner.outbox.mayGive(partition);
     await owner.outbox.acknowledge(lane, id);
     expect([before, held, during, owner.outbox.mayGive(partition)]).toEqual([
@@ -205,10 +205,10 @@ describe('the owner of a partition', () => {
     const partition = lane.partition as number;
     owner.work.length = 0;
     owner.node.leaseLeftMs = 1_999;
-    const isHeld = owner.outbox.holds(lane);
+    const isHeld = owner.outbox.begin(lane);
     owner.node.leaseLeftMs = 2_000;
     owner.node.heads$.next({ partition, generation: 0, heads: new Map() });
-    expect([isHeld, owner.work, owner.outbox.holds(lane)]).toEqual([false, [{ lane, pending: 1 }], true]);
+    expect([isHeld, owner.work, owner.outbox.begin(lane)]).toEqual([false, [{ lane, pending: 1 }], true]);
   });
 
   test('goes on with what a store has that was wiped', async () => {
