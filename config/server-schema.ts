@@ -58,6 +58,12 @@ export const serverSchema = z
       .default(false)
       .describe('Compress frames. Costs memory and time for each connection.'),
     workers: z.int().min(1).max(256).default(1).describe('Processes that share the port.'),
+    fastPaths: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Short cuts for usual messages. Off, each goes the general way: slower; for comparing and for finding faults.',
+      ),
     activityTimeoutSeconds: z
       .int()
       .min(1)

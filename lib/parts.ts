@@ -74,7 +74,8 @@ export function createParts(config: Config, telemetry: Telemetry, options: Parts
   const terminate = (connection: Parameters<typeof disconnect>[0]): void => {
     disconnect(connection, 'terminated', new SpillwayError('connection.terminated'));
   };
-  const delivery = { registry: channels, fanout, announcer, signedIn, watchlists, terminate };
+  const coalesces = config.server.fastPaths;
+  const delivery = { registry: channels, fanout, announcer, signedIn, watchlists, terminate, coalesces };
   const { nodeId = createNodeId() } = options;
   const stores = createStores(config, (message) => deliver(delivery, message), { clock, telemetry, nodeId });
   const { membership } = stores;

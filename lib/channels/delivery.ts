@@ -1,6 +1,7 @@
 import type { BusMessage, EventMessage } from '../bus/bus.ts';
 import { channelEvent } from '../protocol/server-messages.ts';
 import type { Announcer } from './announcer.ts';
+import type { Channel } from './channel.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import type { Connection } from './connection.ts';
 import type { Fanout } from './fanout.ts';
@@ -18,6 +19,8 @@ export interface DeliveryParts {
   readonly watchlists: Watchlists;
   /** Ends a connection because the application said so. */
   readonly terminate: (connection: Connection) => void;
+  /** Each event encoded once and sent with what else is pending; false: encoded and sent for each subscriber. */
+  readonly coalesces: boolean;
 }
 
 /** The end of the bus on this node: takes each message to the connections it is for. */
@@ -39,7 +42,7 @@ export function deliver(parts: DeliveryParts, message: BusMessage): void {
   }
 }
 
-function deliverEvent({ registry, fanout }: DeliveryParts, message: EventMessage): void {
+function deliverEvent({ registry, fanout, coalesces }: DeliveryParts, message: EventMessage): void {
   const channel = registry.find(message.appId, message.channel);
   if (channel === undefined) return;
   if (channel.name.isCache && message.fromClient !== true) {
@@ -49,7 +52,14 @@ function deliverEvent({ registry, fanout }: DeliveryParts, message: EventMessage
     }
   }
   if (channel.subscriptions.size === 0) return;
-  fanout.publish(channel, eventText(message), message.exceptSocketId);
+  if (coalesces) fanout.publish(channel, eventText(message), message.exceptSocketId);
+  else deliverToEach(fanout, channel, message);
+}
+
+function deliverToEach(fanout: Fanout, { subscriptions }: Channel, message: EventMessage): void {
+  for (const { connection } of subscriptions) {
+    if (connection.socketId !== message.exceptSocketId) fanout.reply(connection, eventText(message));
+  }
 }
 
 /** The frame's text. Event and channel are the publisher's, data its text, user_id only what the server knows. */

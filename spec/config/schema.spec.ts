@@ -15,6 +15,7 @@ describe('the schema', () => {
         maxPayloadBytes: 65536,
         perMessageDeflate: false,
         workers: 1,
+        fastPaths: true,
         activityTimeoutSeconds: 120,
         pongTimeoutSeconds: 30,
         overCapacityCode: 4004,

@@ -35,8 +35,18 @@ const kinds: readonly Kind[] = [
     start: (options) =>
       startTestServer({ ...options, start: { createStores: createLateStores(seed), ...options.start } }),
   },
+  {
+    name: 'general',
+    title: 'prompt stores, no short cuts',
+    start: ({ config, ...options }) => startTestServer({ ...options, config: withoutShortCuts(config) }),
+  },
   twoNodes(),
 ];
+
+function withoutShortCuts(config: TestServerOptions['config'] = {}): TestServerOptions['config'] {
+  const server = config['server'] as object | undefined;
+  return { ...config, server: { ...server, fastPaths: false } };
+}
 
 /** Connections alternate between the nodes; what they publish and ask by HTTP goes to the second one. */
 function twoNodes(): Kind {
@@ -54,8 +64,8 @@ function twoNodes(): Kind {
 }
 
 /**
- * Declares the cases for stores that answer at once, for stores that answer late, and for two nodes that share a Redis.
- * `SPILLWAY_SPEC_STORES` (`prompt`, `late` or `cluster`) chooses one. Every client is closed after its case.
+ * Declares the cases for stores that answer at once, with every short cut and with none, for stores that answer late, and
+ * for two nodes that share a Redis. `SPILLWAY_SPEC_STORES` (`prompt`, `general`, `late` or `cluster`) chooses one. Every client is closed after its case.
  */
 export function overEveryStore(declare: (start: Start) => void): void {
   const wanted = process.env['SPILLWAY_SPEC_STORES'] ?? '';

@@ -16,7 +16,7 @@ const event = (channel: string, name: string): EventMessage => ({
   data: '"x"',
 });
 
-function open() {
+function open({ coalesces = true } = {}) {
   const node = new SpecNode();
   const ended: Connection[] = [];
   const parts: DeliveryParts = {
@@ -26,11 +26,28 @@ function open() {
     signedIn: new UserConnections(),
     watchlists: new Watchlists(node.fanout),
     terminate: (connection) => ended.push(connection),
+    coalesces,
   };
   return { node, parts, ended };
 }
 
 describe('an event from the bus', () => {
+  test('is sent to each subscriber at once, behind what waits for it, when nothing is to be coalesced', () => {
+    const { node, parts } = open({ coalesces: false });
+    const [one, two] = [node.connect(), node.connect()];
+    for (const { connection } of [one, two]) node.join(connection, 'room');
+    node.fanout.publish(node.channel('room'), 'before');
+    deliver(parts, { ...event('room', 'hi'), exceptSocketId: one.connection.socketId });
+    deliver(parts, event('room', 'ho'));
+    expect(one.transport.frames).toEqual(['before', eventText(event('room', 'ho'))]);
+    expect(two.transport.frames).toEqual([
+      'before',
+      eventText(event('room', 'hi')),
+      eventText(event('room', 'ho')),
+    ]);
+    expect(node.fanout.writes).toBe(5);
+  });
+
   test('goes to the subscribers of its channel', () => {
     const { node, parts } = open();
     const { connection, transport } = node.connect();
