@@ -26,6 +26,11 @@ export function sharedGauges({
       'Age of the oldest lease of this node',
       () => node.metrics.leaseAgeMs / 1000,
     ],
+    [
+      'cluster_generation',
+      'How often a partition of the store was found to have lost something: the most of one',
+      () => node.metrics.generation,
+    ],
     ['cluster_live_nodes', 'Live nodes, as the first partition has it', () => node.liveNodes(0)],
     ['cluster_owned_partitions', 'Partitions that this node owns', () => node.metrics.ownedPartitions],
     [

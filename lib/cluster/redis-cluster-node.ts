@@ -24,6 +24,8 @@ export interface RedisClusterNodeOptions {
 export interface ClusterMetrics extends Readonly<ClusterCounts> {
   /** How long ago the oldest lease was renewed, in milliseconds. */
   readonly leaseAgeMs: number;
+  /** The highest among the partitions: how often one of them was found to have lost something. */
+  readonly generation: number;
   readonly ownedPartitions: number;
   readonly journalBytes: number;
   readonly scriptsInFlight: number;
@@ -88,6 +90,7 @@ export class RedisClusterNode implements ClusterNode {
       ...this.#counts,
       begunAnew: { ...this.#counts.begunAnew },
       leaseAgeMs: performance.now() - Math.min(...renewedAtMs),
+      generation: Math.max(...this.#partitions.map(({ seat }) => seat.generation)),
       ownedPartitions: this.#partitions.filter(({ keeper }) => keeper.owns()).length,
       journalBytes: this.#journal.bytes,
       scriptsInFlight: this.#gate.inFlight,

@@ -43,7 +43,7 @@ const kinds: readonly Kind[] = [
   twoNodes(),
 ];
 
-function withoutShortCuts(config: TestServerOptions['config'] = {}): TestServerOptions['config'] {
+function withoutShortCuts(config: Readonly<Record<string, unknown>> = {}) {
   const server = config['server'] as object | undefined;
   return { ...config, server: { ...server, fastPaths: false } };
 }

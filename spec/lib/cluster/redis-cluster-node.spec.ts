@@ -153,6 +153,7 @@ describe('a node of a cluster', () => {
       scripts: 2,
       scriptMs: 0,
       leaseAgeMs: 1500,
+      generation: 0,
       ownedPartitions: 1,
       journalBytes: 42,
       scriptsInFlight: 0,
