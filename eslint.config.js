@@ -83,6 +83,17 @@ const layers = {
     'lib/telemetry',
   ],
   'lib/admin': ['config', 'lib/errors', 'lib/flow', 'lib/outbox', 'lib/telemetry', 'lib/webhooks'],
+  'lib/workers': [
+    'config',
+    'lib',
+    'lib/admin',
+    'lib/apps',
+    'lib/errors',
+    'lib/flow',
+    'lib/outbox',
+    'lib/telemetry',
+    'lib/webhooks',
+  ],
   pipelines: ['lib/stages', 'lib/flow'],
   'lib/cli': [
     'config',
@@ -93,6 +104,7 @@ const layers = {
     'lib/telemetry',
     'lib/protocol',
     'lib/webhooks',
+    'lib/workers',
   ],
 };
 

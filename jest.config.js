@@ -20,7 +20,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/spec/{lib,pipelines,config,house}/**/*.spec.ts'],
+      testMatch: ['<rootDir>/spec/{lib,pipelines,config,house,bench}/**/*.spec.ts'],
     },
     {
       ...shared,

@@ -17,6 +17,7 @@ export function crossCheck(raw: RawObject, options: { readonly isDevelopment: bo
     ...clusterProblems(raw),
     ...redisProblems(raw),
     ...leaseProblems(raw),
+    ...workerProblems(raw),
     ...(options.isDevelopment ? [] : developmentSecretProblems(raw, apps)),
   ];
 }
@@ -112,6 +113,20 @@ function redisProblems(raw: RawObject): readonly Problem[] {
   return redis['cluster'] === true && redis['sentinels'] !== undefined
     ? [{ path: ['redis', 'sentinels'], text: 'cannot be combined with redis.cluster' }]
     : [];
+}
+
+/** Workers are nodes: what they share has to be somewhere. `"auto"` may mean one, but is no promise of it. */
+function workerProblems(raw: RawObject): readonly Problem[] {
+  const workers = settingOf(raw, ['server', 'workers']);
+  const count = typeof workers === 'string' || typeof workers === 'number' ? Number(workers) : 0;
+  const areSeveral = workers === 'auto' || count > 1;
+  if (!areSeveral || raw['redis'] !== undefined) return [];
+  return [
+    {
+      path: ['server', 'workers'],
+      text: 'several workers need redis.url: each is a node of its own, and what they share is kept in Redis',
+    },
+  ];
 }
 
 function developmentSecretProblems(raw: RawObject, apps: readonly Entry[]): readonly Problem[] {

@@ -23,11 +23,6 @@ const inactiveSettings: readonly InactiveSetting[] = [
     message: 'webhooks.spoolFile is set, but not used: redis keeps what endpoints have not been told',
   },
   {
-    isSet: (given) => ![undefined, 1].includes(valueAt(given, ['server', 'workers']) as number | undefined),
-    message:
-      'server.workers is set, but this version runs one process: start more nodes on one Redis instead',
-  },
-  {
     isSet: (given) => given['sessions'] !== undefined,
     message:
       'sessions is set, but this version keeps no sessions: nothing expires and nothing is limited by it',

@@ -5,6 +5,18 @@ const host = z.string().regex(/^[^\s/]+$/);
 const hostText = 'a host name or IP address';
 const filePath = z.string().min(1);
 
+/** "auto" or how many; numbers may come as text, as they do from the environment. */
+const workers = z
+  .union([
+    z.literal('auto'),
+    z.int().min(1).max(256),
+    z
+      .string()
+      .regex(/^(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-6])$/)
+      .transform(Number),
+  ])
+  .prefault(1);
+
 /** `10.0.0.0/8`, `::1/128` or a single address. */
 function isAddressOrRange(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
@@ -41,7 +53,9 @@ export const serverSchema = z
       .int()
       .min(0)
       .default(0)
-      .describe('Connections of this process at a time; 0 means no limit.'),
+      .describe(
+        'Connections of this process at a time, of each worker where there are several; 0 means no limit.',
+      ),
     maxSubscriptionsPerConnection: z
       .int()
       .min(0)
@@ -57,7 +71,11 @@ export const serverSchema = z
       .boolean()
       .default(false)
       .describe('Compress frames. Costs memory and time for each connection.'),
-    workers: z.int().min(1).max(256).default(1).describe('Processes that share the port.'),
+    workers: workers.meta({
+      description:
+        'Processes that share the port, each a node of its own beside Redis; `"auto"`: one for each processor.',
+      expects: '"auto" or an integer from 1 to 256',
+    }),
     fastPaths: z
       .boolean()
       .default(true)

@@ -18,6 +18,13 @@ export const modulesForStages: Readonly<Record<string, string>> = {
   rxjs: join(packageRoot, 'node_modules', 'rxjs'),
 };
 
+/** What a worker process runs (`server.workers`). */
+export const workerEntry = join(
+  dirname(fileURLToPath(import.meta.url)),
+  'cli',
+  `worker-process${extension}`,
+);
+
 function rootAbove(folder: string): string {
   if (existsSync(join(folder, 'package.json'))) return folder;
   const parent = dirname(folder);

@@ -56,26 +56,26 @@ export function createParts(config: Config, telemetry: Telemetry, options: Parts
   const channels = new ChannelRegistry((appId, channel, interested) =>
     stores.bus.setInterest(appId, channel, interested),
   );
-  const fanout = new Fanout(channels, config.delivery.maxBufferedBytes, {
+  const limitBytes = config.delivery.maxBufferedBytes;
+  const fanout = new Fanout(channels, limitBytes, {
     onSlow: (connection) => {
-      const limitBytes = config.delivery.maxBufferedBytes;
       disconnect(connection, 'slow', new SpillwayError('connection.slow', { limitBytes }));
     },
     onInline: ({ app, name }, entries) =>
       telemetry.emit('fanout.inline', { appId: app.id, channel: name.name, entries }),
   });
   const disconnect = createDisconnect(fanout, departures);
-  const announcer = new Announcer(channels, fanout, {
-    windowMs: config.cleanup.announceWindowMs,
-    clock,
-  });
+  const announcer = new Announcer(channels, fanout, { windowMs: config.cleanup.announceWindowMs, clock });
   const signedIn = new UserConnections();
   const watchlists = new Watchlists(fanout);
   const terminate = (connection: Parameters<typeof disconnect>[0]): void => {
     disconnect(connection, 'terminated', new SpillwayError('connection.terminated'));
   };
-  const coalesces = config.server.fastPaths;
-  const delivery = { registry: channels, fanout, announcer, signedIn, watchlists, terminate, coalesces };
+  const connections = new ConnectionRegistry();
+  const delivery = {
+    ...{ registry: channels, connections, fanout, announcer, signedIn, watchlists, terminate },
+    coalesces: config.server.fastPaths,
+  };
   const { nodeId = createNodeId() } = options;
   const stores = createStores(config, (message) => deliver(delivery, message), { clock, telemetry, nodeId });
   const { membership } = stores;
@@ -87,7 +87,7 @@ export function createParts(config: Config, telemetry: Telemetry, options: Parts
     telemetry,
     node: { draining: false },
     apps,
-    connections: new ConnectionRegistry(),
+    connections,
     channels,
     subscriptions,
     fanout,

@@ -7,7 +7,7 @@ import { disconnect } from '../pipelines/disconnect.ts';
 import { message } from '../pipelines/message.ts';
 import { publish } from '../pipelines/publish.ts';
 import { webhook } from '../pipelines/webhook.ts';
-import { type AdminServer, startAdminServer } from './admin/admin-server.ts';
+import { type AdminDoor, type AdminServerOptions, startAdminServer } from './admin/admin-server.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
 import { inTurns } from './flow/in-turns.ts';
@@ -25,7 +25,7 @@ import { stopServer } from './stop.ts';
 import { sweepSockets } from './sweep.ts';
 import type { Readiness } from './telemetry/health.ts';
 import { type LogStream, toLogStream } from './telemetry/log-stream.ts';
-import { Metrics } from './telemetry/metrics.ts';
+import { Metrics, type MetricsSnapshot } from './telemetry/metrics.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { toMetrics } from './telemetry/event-metrics.ts';
 
@@ -37,8 +37,15 @@ export interface StartNotes {
 /** What specs and embedders may put in place of the defaults. */
 export interface StartOptions extends StartNotes, PartsOptions {
   readonly log?: LogStream;
+  /** Answers operators; default: the listener of the configuration. A worker answers its primary. */
+  readonly openAdmin?: (node: AdminNode) => Promise<AdminDoor>;
   /** Stages besides those the configuration names. */
   readonly stages?: readonly SlotStage[];
+}
+
+/** What a node shows to operators. */
+export interface AdminNode extends AdminServerOptions {
+  readonly snapshot: () => Promise<MetricsSnapshot>;
 }
 
 export interface RunningServer {
@@ -101,6 +108,7 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   const api = new Api({
     pathPrefix: config.server.path,
     maxBodyBytes: config.http.maxBodyBytes,
+    fastPaths: config.server.fastPaths,
     apps: parts.apps,
     clock: parts.clock,
     telemetry,
@@ -134,7 +142,7 @@ async function listen(
   readiness: () => Readiness,
   parts: Parts,
   edge: Edge,
-): Promise<{ readonly port: number; readonly admin: AdminServer }> {
+): Promise<{ readonly port: number; readonly admin: AdminDoor }> {
   try {
     await parts.outbox.open(parts.endpoints.all());
     const port = await edge.listen();
@@ -239,16 +247,18 @@ function runClocks(parts: Parts, edge: Edge): readonly Subscription[] {
 }
 
 async function startAdmin(
-  { config, telemetry, metrics }: Foundation,
+  { config, options, telemetry, metrics }: Foundation,
   readiness: () => Readiness,
   parts: Parts,
   edge: Edge,
-): Promise<AdminServer> {
+): Promise<AdminDoor> {
+  const openAdmin = options.openAdmin ?? startAdminServer;
   try {
-    return await startAdminServer({
+    return await openAdmin({
       config: config.admin,
       readiness,
       metrics: () => metrics.text(),
+      snapshot: () => metrics.snapshot(),
       contentType: metrics.contentType,
       webhooks: parts,
       onError: (path, err) => telemetry.emit('admin.failed', { path, err }),
@@ -262,7 +272,7 @@ async function startAdmin(
 function announceListening(
   { config, options, nodeId, telemetry }: Foundation,
   port: number,
-  admin: AdminServer,
+  admin: AdminDoor,
 ): void {
   const { host } = config.server;
   const [app] = config.apps;

@@ -7,19 +7,12 @@ type Parts = Pick<
   'bus' | 'cachedEvents' | 'link' | 'membership' | 'node' | 'outbox' | 'quota' | 'users' | 'views'
 >;
 
+type Reading = readonly [name: string, help: string, read: () => number];
+
 /** What a node that shares its stores holds and waits for. */
-export function sharedGauges({
-  bus,
-  cachedEvents,
-  link,
-  membership,
-  node,
-  outbox,
-  quota,
-  users,
-  views,
-}: Parts): readonly StoreGauge[] {
-  const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
+export function sharedGauges(parts: Parts): readonly StoreGauge[] {
+  const { cachedEvents, link, membership, node, outbox, users, views } = parts;
+  const gauges: readonly Reading[] = [
     ['redis_up', 'Whether Redis can be used: 1, or 0', () => Number(link.isUp)],
     [
       'cluster_lease_age_seconds',
@@ -58,6 +51,13 @@ export function sharedGauges({
       'Cached events that wait for the store',
       () => cachedEvents.unwritten,
     ],
+    ...trafficGauges(parts),
+  ];
+  return gauges.map(toGauge);
+}
+
+function trafficGauges({ bus, quota }: Parts): readonly Reading[] {
+  return [
     ['quota_shares', 'Connections that this node may have without asking', () => quota.shares],
     ['quota_waiting', 'Connections that wait for a share', () => quota.waiting],
     ['bus_topics', 'Channels that are listened to, lingering ones among them', () => bus.channels.size],
@@ -68,7 +68,6 @@ export function sharedGauges({
     ],
     ['bus_lag_seconds', 'Time a message took to come back from the store, sampled', () => bus.lagMs / 1000],
   ];
-  return gauges.map(toGauge);
 }
 
 export function sharedCounters({
@@ -80,7 +79,7 @@ export function sharedCounters({
   users,
   views,
 }: Parts): readonly StoreGauge[] {
-  const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
+  const counters: readonly Reading[] = [
     ['cluster_batches_total', 'Batches that the store applied', () => node.metrics.batches],
     ['cluster_changes_total', 'Changes in these', () => node.metrics.changes],
     [
@@ -127,7 +126,7 @@ export function sharedCounters({
 
 /** What is under way to Redis. */
 export function linkGauges(link: RedisLink): readonly StoreGauge[] {
-  const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
+  const gauges: readonly Reading[] = [
     ['redis_waiting_calls', 'Calls that wait for an answer', () => link.metrics.waiting],
     ['redis_publishes_under_way', 'Messages on their way', () => link.metrics.publishesUnderWay],
     ['redis_topics', 'Topics that are listened to', () => link.metrics.topics],
@@ -141,7 +140,7 @@ export function linkGauges(link: RedisLink): readonly StoreGauge[] {
 }
 
 export function linkCounters(link: RedisLink): readonly StoreGauge[] {
-  const counters: readonly (readonly [name: string, help: string, read: () => number])[] = [
+  const counters: readonly Reading[] = [
     ['redis_scripts_total', 'Scripts run, answered or not', () => link.metrics.scriptCalls],
     ['redis_reconnects_total', 'Connections made anew', () => link.metrics.reconnects],
     [
@@ -153,6 +152,6 @@ export function linkCounters(link: RedisLink): readonly StoreGauge[] {
   return counters.map(toGauge);
 }
 
-function toGauge([name, help, read]: readonly [string, string, () => number]): StoreGauge {
+function toGauge([name, help, read]: Reading): StoreGauge {
   return { name: `spillway_${name}`, help, read };
 }

@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import type { Config } from '../config/schema.ts';
-import type { AdminServer } from './admin/admin-server.ts';
+import type { AdminDoor } from './admin/admin-server.ts';
 import type { Edge } from './edge/edge.ts';
 import { SpillwayError } from './errors/spillway-error.ts';
 import type { MaybePromise } from './flow/maybe-promise.ts';
@@ -18,7 +18,7 @@ export interface Stoppable {
   readonly config: Config;
   readonly parts: Parts;
   readonly edge: Edge;
-  readonly admin: AdminServer;
+  readonly admin: AdminDoor;
   readonly pipelines: readonly RunningPipeline[];
   /** Fulfilled when the source of closes has completed and every closed socket has departed. */
   readonly closed: Promise<void>;

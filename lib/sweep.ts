@@ -12,6 +12,9 @@ import type { Parts } from './parts.ts';
  */
 export function sweepSockets(parts: Parts, edge: Edge, limits: HeartbeatLimits): MaybePromise<void> {
   const { clock, disconnect } = parts;
+  // One for all it ends: a stack costs more than the rest of a visit.
+  const silent = new SpillwayError('connection.pong-timeout');
+  const unauthorised = new SpillwayError('connection.unauthorised');
   return inSlices(
     clock,
     edge.sockets,
@@ -20,9 +23,9 @@ export function sweepSockets(parts: Parts, edge: Edge, limits: HeartbeatLimits):
       const { connection } = socket;
       if (!checkAlive(socket, limits, nowMs)) {
         if (connection === undefined) socket.terminate();
-        else disconnect(connection, 'pong-timeout', new SpillwayError('connection.pong-timeout'));
+        else disconnect(connection, 'pong-timeout', silent);
       } else if (connection !== undefined && isUnauthorised(connection, nowMs)) {
-        disconnect(connection, 'unauthorised', new SpillwayError('connection.unauthorised'));
+        disconnect(connection, 'unauthorised', unauthorised);
       }
       return true;
     },

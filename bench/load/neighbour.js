@@ -16,6 +16,8 @@ let next = 0;
 let lateMs = 0;
 let publisher;
 let onArrival;
+let publishing;
+let isStopped = false;
 
 serve({
   /** One connection that is echoed, or one that publishes and one that receives. */
@@ -25,17 +27,29 @@ serve({
   },
   /** Publishes `perSecond` for `durationMs`, waits for what is under way, answers quantiles in milliseconds. */
   async measure({ perSecond, durationMs, patienceMs = 20_000 }) {
-    samples = [];
-    sentAt.clear();
-    const sent = await publishByTheClock(perSecond, durationMs);
-    if (sentAt.size > 0) await arrivals(patienceMs);
-    const sorted = samples.toSorted((one, other) => one - other);
-    const at = (share) => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
-    return { sent, lost: sentAt.size, p50: at(0.5), p99: at(0.99), max: at(1), lateMs };
+    return await quantiles(await publishByTheClock(perSecond, durationMs), patienceMs);
+  },
+  /** Publishes `perSecond` until `stop`, which answers as `measure` does. */
+  start({ perSecond }) {
+    publishing = publishByTheClock(perSecond, Infinity);
+  },
+  async stop({ patienceMs = 20_000 }) {
+    isStopped = true;
+    return await quantiles(await publishing, patienceMs);
   },
 });
 
+async function quantiles(sent, patienceMs) {
+  if (sentAt.size > 0) await arrivals(patienceMs);
+  const sorted = samples.toSorted((one, other) => one - other);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
+  return { sent, lost: sentAt.size, p50: at(0.5), p99: at(0.99), max: at(1), lateMs };
+}
+
 function publishByTheClock(perSecond, durationMs) {
+  samples = [];
+  sentAt.clear();
+  isStopped = false;
   const startedMs = performance.now();
   const total = Math.floor((perSecond * durationMs) / 1000);
   let sent = 0;
@@ -48,7 +62,7 @@ function publishByTheClock(perSecond, durationMs) {
       lastTickMs = nowMs;
       const due = Math.min(total, Math.floor(((nowMs - startedMs) * perSecond) / 1000));
       for (; sent < due; sent++) publish();
-      if (sent < total) return;
+      if (sent < total && !isStopped) return;
       clearInterval(timer);
       resolve(sent);
     }, 1);

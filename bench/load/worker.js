@@ -1,10 +1,10 @@
 // The other end of bench/support/load-process.ts: answers commands that come over the channel to the parent.
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import process from 'node:process';
 
 /** Gives way to those that measure: what a measurement waits for must be the server. */
 export function giveWay() {
-  setPriority(0, 10);
+  setPriority(0, Math.max(10, getPriority()));
 }
 
 /** Runs `handlers[verb](options)` for each command and sends back what it answers. */

@@ -9,6 +9,16 @@ export function cpuMsOf(pid: number): number {
   return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e6;
 }
 
+/**
+ * What of it a process spent outside the kernel, in milliseconds. The kernel samples at its clock which of the two is
+ * running, and tells it in hundredths of a second: right over seconds, not over less.
+ */
+export function userMsOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) * 10;
+}
+
 /** What a process holds in memory, in mebibytes. */
 export function rssMibOf(pid: number): number {
   const [, kib = '0'] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

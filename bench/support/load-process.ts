@@ -21,7 +21,10 @@ export class LoadProcess {
   #lastId = 0;
 
   /** @param isFree It runs on any processor, and at the priority of all: nothing is measured beside it. */
-  constructor(name: 'crowd' | 'neighbour' | 'observers' | 'proxy' | 'receiver' | 'tenant', isFree = false) {
+  constructor(
+    name: 'crowd' | 'neighbour' | 'observers' | 'proxy' | 'receiver' | 'tally' | 'tenant',
+    isFree = false,
+  ) {
     const line: readonly [string, readonly string[]] = [process.execPath, [resolve(`bench/load/${name}.js`)]];
     const [command, args] = isFree ? line : pinned('load', ...line);
     const env = { ...process.env, ...(isFree ? { LOAD_IS_FREE: '1' } : {}) };

@@ -15,3 +15,10 @@ export function pinned(
 }
 
 export const pinning = canPin ? 'server on processor 0, load on processor 1' : 'not pinned';
+
+/** Pins all threads of a process that runs already; `both` takes it off again. */
+export function pinRunning(role: 'server' | 'load' | 'both', pid: number): void {
+  if (!canPin) return;
+  const processors = { server: '0', load: '1', both: '0,1' }[role];
+  spawnSync(tool, ['-a', '-c', '-p', processors, String(pid)]);
+}

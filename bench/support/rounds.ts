@@ -25,7 +25,7 @@ export async function inRounds<Variant extends string, Result>(
       try {
         const result = await run(variant, round);
         results.get(variant)?.splice(round, 1, result);
-        say(`${name}: ${JSON.stringify(result ?? {})}`);
+        say(`${name}: ${JSON.stringify(result ?? {}, fewDigits)}`);
       } catch (error) {
         results.get(variant)?.splice(round, 1, undefined);
         say(`${name}: not measured: ${error instanceof Error ? error.message : String(error)}`);
@@ -35,6 +35,10 @@ export async function inRounds<Variant extends string, Result>(
   }
   sayOthers(shares);
   return results;
+}
+
+function fewDigits(_: string, value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(4)) : value;
 }
 
 function sayOthers(shares: readonly number[]): void {

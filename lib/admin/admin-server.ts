@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SpillwayError, toSpillwayError } from '../errors/spillway-error.ts';
+import { andThen, type MaybePromise } from '../flow/maybe-promise.ts';
 import { accessProblem } from './access.ts';
 import {
   type HealthAnswer,
@@ -14,7 +15,7 @@ import { addWebhooks } from './webhook-routes.ts';
 
 export interface AdminServerOptions {
   readonly config: { readonly host: string; readonly port: number; readonly token?: string | undefined };
-  readonly readiness: () => Readiness;
+  readonly readiness: () => MaybePromise<Readiness>;
   readonly metrics: () => Promise<string>;
   readonly contentType: string;
   readonly webhooks: WebhookOperations;
@@ -22,10 +23,16 @@ export interface AdminServerOptions {
   readonly onError?: (path: string, error: unknown) => void;
 }
 
-export interface AdminServer {
+/** Where operators are answered. */
+export interface AdminDoor {
+  /** None: it has no listener of its own. */
+  readonly port: number | undefined;
+  close(): Promise<void>;
+}
+
+export interface AdminServer extends AdminDoor {
   /** The port it listens on, also when 0 was asked for. */
   readonly port: number;
-  close(): Promise<void>;
 }
 
 const bodyLimitBytes = 65_536;
@@ -63,16 +70,16 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
 }
 
 function addHealth(server: FastifyInstance, { readiness }: AdminServerOptions): void {
-  const serve = (paths: readonly string[], answer: () => HealthAnswer): void => {
+  const serve = (paths: readonly string[], answer: () => MaybePromise<HealthAnswer>): void => {
     for (const path of paths) {
-      server.get(path, (_request, reply) => {
-        const { status, body } = answer();
+      server.get(path, async (_request, reply) => {
+        const { status, body } = await answer();
         return reply.code(status).header('cache-control', 'no-store').send(body);
       });
     }
   };
   serve(healthPaths.live, liveAnswer);
-  serve(healthPaths.ready, () => readyAnswer(readiness()));
+  serve(healthPaths.ready, () => andThen(readiness(), readyAnswer));
 }
 
 function addMetrics(server: FastifyInstance, { metrics, contentType }: AdminServerOptions): void {

@@ -1,13 +1,17 @@
 import { SpillwayError } from '../errors/spillway-error.ts';
+import type { MaybePromise } from '../flow/maybe-promise.ts';
 import type { Archive } from '../outbox/archive.ts';
 import type { WebhookEndpoint } from '../webhooks/endpoint.ts';
 import type { WebhookEndpoints } from '../webhooks/endpoints.ts';
-import type { WebhookSchedule } from '../webhooks/schedule.ts';
+import type { EndpointStatus } from '../webhooks/schedule.ts';
 
 /** What operators see of webhooks, and do about them. */
 export interface WebhookOperations {
   readonly outbox: Archive;
-  readonly schedule: Pick<WebhookSchedule, 'resume' | 'status'>;
+  readonly schedule: {
+    resume(appId: string, endpointId: string): MaybePromise<void>;
+    status(): MaybePromise<readonly EndpointStatus[]>;
+  };
   readonly endpoints: Pick<WebhookEndpoints, 'all' | 'find' | 'of'>;
 }
 

@@ -17,7 +17,7 @@ export async function retry(webhooks: WebhookOperations, fields: Fields): Promis
   for (const { id: endpointId } of meant) {
     if (withDeadLetters)
       replayed += await webhooks.outbox.replay({ appId, endpointId, state: 'dead' }, maxReplayed);
-    webhooks.schedule.resume(appId, endpointId);
+    await webhooks.schedule.resume(appId, endpointId);
   }
   return { endpoints: meant.map(({ id }) => id), replayed };
 }

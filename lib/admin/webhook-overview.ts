@@ -28,7 +28,7 @@ export interface EndpointOverview {
 /** Every configured endpoint, then those of which something is left. */
 export async function webhookOverview(webhooks: WebhookOperations): Promise<readonly EndpointOverview[]> {
   const backlogs = await webhooks.outbox.backlogs();
-  const statuses = webhooks.schedule.status();
+  const statuses = await webhooks.schedule.status();
   const isOf =
     (appId: string, id: string) =>
     (other: { readonly appId: string; readonly endpointId: string }): boolean =>

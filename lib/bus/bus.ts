@@ -8,8 +8,10 @@ export interface EventMessage {
   readonly channel: string;
   readonly event: string;
   readonly data: string;
+  /** `data` as JSON, which spares this node the encoding if it is of that very text. Other nodes are not told. */
+  readonly encoded?: { readonly data: string; readonly json: string } | undefined;
   /** Client events on presence channels: who sent it. */
-  readonly userId?: string;
+  readonly userId?: string | undefined;
   /** The connection that does not get it. */
   readonly exceptSocketId?: string;
   /** A client sent it: no cache channel keeps it. */

@@ -1,12 +1,14 @@
 import type { App } from '../apps/app.ts';
 import type { ChannelName } from '../protocol/channel-name.ts';
 import { AnnounceWindow } from './announce-window.ts';
+import type { Connection } from './connection.ts';
 import type { JoiningSubscription, PendingLeave, Subscription } from './subscription.ts';
 
 /** One frame for the subscribers of a channel, or an announcement's frames in one. */
 export interface Entry {
   readonly frame: Buffer;
-  readonly exceptSocketId: string | undefined;
+  /** The connection it is not for. */
+  readonly except: Connection | undefined;
   /** Announcements: the version they lead to; 0 for every other frame. */
   readonly version: number;
 }
@@ -23,7 +25,9 @@ export interface Pass {
   readonly count: number;
   readonly from: number;
   readonly to: number;
-  readonly excluded: ReadonlySet<string> | undefined;
+  /** Whom some of its entries are not for: the one, or all when they are several. */
+  readonly onlyExcluded: Connection | undefined;
+  readonly excluded: ReadonlySet<Connection> | undefined;
   /** The lowest version among the entries; infinite when none has one. */
   readonly lowestVersion: number;
   readonly remaining: Iterator<Subscription>;

@@ -8,6 +8,10 @@ export class ConnectionRegistry {
     return this.#connections.size;
   }
 
+  find(socketId: string): Connection | undefined {
+    return this.#connections.get(socketId);
+  }
+
   has(socketId: string): boolean {
     return this.#connections.has(socketId);
   }

@@ -1,9 +1,9 @@
 import type { BusMessage, EventMessage } from '../bus/bus.ts';
 import { channelEvent } from '../protocol/server-messages.ts';
 import type { Announcer } from './announcer.ts';
-import type { Channel } from './channel.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import type { Connection } from './connection.ts';
+import type { ConnectionRegistry } from './connection-registry.ts';
 import type { Fanout } from './fanout.ts';
 import type { UserConnections } from './user-connections.ts';
 import type { Watchlists } from './watchlists.ts';
@@ -13,6 +13,7 @@ const maxHeldEvents = 64;
 
 export interface DeliveryParts {
   readonly registry: ChannelRegistry;
+  readonly connections: Pick<ConnectionRegistry, 'find'>;
   readonly fanout: Fanout;
   readonly announcer: Announcer;
   readonly signedIn: UserConnections;
@@ -42,7 +43,8 @@ export function deliver(parts: DeliveryParts, message: BusMessage): void {
   }
 }
 
-function deliverEvent({ registry, fanout, coalesces }: DeliveryParts, message: EventMessage): void {
+function deliverEvent(parts: DeliveryParts, message: EventMessage): void {
+  const { registry, connections, fanout, coalesces } = parts;
   const channel = registry.find(message.appId, message.channel);
   if (channel === undefined) return;
   if (channel.name.isCache && message.fromClient !== true) {
@@ -52,17 +54,18 @@ function deliverEvent({ registry, fanout, coalesces }: DeliveryParts, message: E
     }
   }
   if (channel.subscriptions.size === 0) return;
-  if (coalesces) fanout.publish(channel, eventText(message), message.exceptSocketId);
-  else deliverToEach(fanout, channel, message);
-}
-
-function deliverToEach(fanout: Fanout, { subscriptions }: Channel, message: EventMessage): void {
-  for (const { connection } of subscriptions) {
-    if (connection.socketId !== message.exceptSocketId) fanout.reply(connection, eventText(message));
+  const { exceptSocketId } = message;
+  const except = exceptSocketId === undefined ? undefined : connections.find(exceptSocketId);
+  if (coalesces) {
+    fanout.publish(channel, eventText(message), except);
+    return;
+  }
+  for (const { connection } of channel.subscriptions) {
+    if (connection !== except) fanout.reply(connection, eventText(message));
   }
 }
 
 /** The frame's text. Event and channel are the publisher's, data its text, user_id only what the server knows. */
 export function eventText(message: EventMessage): string {
-  return channelEvent(message.event, message.channel, message.data, message.userId);
+  return channelEvent(message.event, message.channel, message.data, message.userId, message.encoded);
 }

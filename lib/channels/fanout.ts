@@ -67,9 +67,9 @@ export class Fanout {
   }
 
   /** Puts one message on the channel's pending list. Nobody subscribed: not even encoded. */
-  publish(channel: Channel, text: string, exceptSocketId?: string, version = 0): void {
+  publish(channel: Channel, text: string, except?: Connection, version = 0): void {
     if (channel.subscriptions.size === 0) return;
-    this.#add(channel, { frame: encodeTextFrame(text), exceptSocketId, version }, 1);
+    this.#add(channel, { frame: encodeTextFrame(text), except, version }, 1);
     this.flushOverdue();
     if (channel.entries.length >= maxPendingEntries || channel.pendingBytes >= maxPendingBytes) {
       this.#hooks.onInline(channel, channel.entries.length);
@@ -83,7 +83,7 @@ export class Fanout {
    */
   publishFrames(channel: Channel, { bytes, count }: Frames, version: number): void {
     if (channel.subscriptions.size === 0) return;
-    this.#add(channel, { frame: bytes, exceptSocketId: undefined, version }, count);
+    this.#add(channel, { frame: bytes, except: undefined, version }, count);
   }
 
   /** Sends one message to one connection, behind everything that was published to it before. */
@@ -202,16 +202,18 @@ export class Fanout {
   }
 
   #deliver(subscription: Subscription, pass: Pass): void {
+    const { connection } = subscription;
     const wantsAll =
       subscription.cursor === pass.from &&
       subscription.snapshotVersion < pass.lowestVersion &&
-      pass.excluded?.has(subscription.connection.socketId) !== true;
+      connection !== pass.onlyExcluded &&
+      pass.excluded?.has(connection) !== true;
     if (!wantsAll) {
       this.#sendRest(subscription, pass.to);
       return;
     }
     subscription.cursor = pass.to;
-    this.#write(subscription.connection, pass.frames);
+    this.#write(connection, pass.frames);
   }
 
   /** Sends the entries from the subscriber's cursor up to `to` that are meant for it. */
@@ -246,17 +248,17 @@ function countedBytes({ frame, version }: Entry): number {
 
 function isFor(entry: Entry, subscription: Subscription): boolean {
   return (
-    entry.exceptSocketId !== subscription.connection.socketId &&
+    entry.except !== subscription.connection &&
     (entry.version === 0 || entry.version > subscription.snapshotVersion)
   );
 }
 
 function beginPass(channel: Channel): Pass {
   const { entries, firstSequence: from } = channel;
-  let excluded: Set<string> | undefined;
+  const excluded = new Set<Connection>();
   let lowestVersion = Number.POSITIVE_INFINITY;
   for (const entry of entries) {
-    if (entry.exceptSocketId !== undefined) (excluded ??= new Set()).add(entry.exceptSocketId);
+    if (entry.except !== undefined) excluded.add(entry.except);
     if (entry.version > 0 && entry.version < lowestVersion) lowestVersion = entry.version;
   }
   const [first] = entries;
@@ -270,7 +272,8 @@ function beginPass(channel: Channel): Pass {
     count: entries.length,
     from,
     to: from + entries.length,
-    excluded,
+    onlyExcluded: excluded.size === 1 ? [...excluded][0] : undefined,
+    excluded: excluded.size > 1 ? excluded : undefined,
     lowestVersion,
     remaining,
     costMs: 0,

@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../../config/load.ts';
 import type { RunningServer } from '../server.ts';
 import { snippets } from './snippets.ts';
+import { workerCount } from '../workers/worker-count.ts';
 import type { Terminal } from './terminal.ts';
 import { untilSignal } from './until-signal.ts';
 
@@ -29,6 +30,10 @@ export function runServer(
 
 /** Loads the server only when it is needed, so that the other commands answer at once. */
 export const startRealServer: StartServer = async (config, notes) => {
+  if (workerCount(config.server.workers) > 1) {
+    const { startWorkers } = await import('../workers/primary.ts');
+    return startWorkers(config, notes);
+  }
   const { startServer } = await import('../server.ts');
   return startServer(config, notes);
 };

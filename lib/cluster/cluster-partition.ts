@@ -6,6 +6,7 @@ import type { PartitionHeads } from './cluster-node.ts';
 import { Deadlines } from './deadlines.ts';
 import type { GroupSource } from './group-source.ts';
 import type { Journal } from './journal.ts';
+import type { Lull } from './lull.ts';
 import { PartitionKeeper } from './partition-keeper.ts';
 import { PartitionSources } from './partition-sources.ts';
 import { PartitionWriter } from './partition-writer.ts';
@@ -33,6 +34,7 @@ export interface PartitionTools {
   readonly settings: ClusterSettings;
   readonly sources: readonly GroupSource[];
   readonly gate: SendGate;
+  readonly lull: Lull;
   readonly journal: Journal;
   readonly counts: ClusterCounts;
   readonly newStoreId: () => string;
@@ -79,6 +81,7 @@ export class ClusterPartition {
     this.writer = new PartitionWriter({
       ...shared,
       journal,
+      lull: tools.lull,
       onUseless,
       onDeadline,
       sources: new PartitionSources(tools.sources, number),

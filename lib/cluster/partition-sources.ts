@@ -17,7 +17,7 @@ export interface Batch {
 }
 
 /** Changes of a batch; of one when more wait than that. */
-const usualChanges = 64;
+export const usualChanges = 64;
 export const mostChanges = 256;
 
 /** What the sources of a node have for one partition. */
@@ -37,11 +37,14 @@ export class PartitionSources {
   }
 
   waiting(): { readonly changes: number; readonly isUrgent: boolean } {
-    const all = this.#sources.map((source) => source.waiting(this.#partition));
-    return {
-      changes: all.reduce((sum, { changes }) => sum + changes, 0),
-      isUrgent: all.some(({ isUrgent }) => isUrgent),
-    };
+    let changes = 0;
+    let isUrgent = false;
+    for (const source of this.#sources) {
+      const one = source.waiting(this.#partition);
+      changes += one.changes;
+      isUrgent ||= one.isUrgent;
+    }
+    return { changes, isUrgent };
   }
 
   assertAll(isWiped: boolean): void {

@@ -1,7 +1,14 @@
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ClusterCounts } from './cluster-counts.ts';
 import type { Journal } from './journal.ts';
-import { type Batch, mostChanges, type PartitionSources, toReplay } from './partition-sources.ts';
+import type { Lull } from './lull.ts';
+import {
+  type Batch,
+  mostChanges,
+  type PartitionSources,
+  toReplay,
+  usualChanges,
+} from './partition-sources.ts';
 import { type Answer, numberOf, type ScriptCalls, textOf } from './script-calls.ts';
 import type { AnewCause, Seat } from './seat.ts';
 import type { SendGate } from './send-gate.ts';
@@ -11,6 +18,8 @@ export interface WriterOptions {
   readonly sources: PartitionSources;
   readonly calls: ScriptCalls;
   readonly gate: SendGate;
+  /** Of all partitions of the node. */
+  readonly lull: Lull;
   readonly journal: Journal;
   readonly counts: ClusterCounts;
   readonly telemetry: Telemetry;
@@ -58,6 +67,7 @@ export class PartitionWriter {
 
   /** There may be something to send: a source has changes, or the lease is there. */
   poke(): void {
+    this.#options.lull.arrived();
     // What comes in the same turn of the event loop goes together.
     this.#consider(() => setImmediate(() => this.#begin()));
   }
@@ -71,7 +81,8 @@ export class PartitionWriter {
     const { sources } = this.#options;
     const { changes, isUrgent } = sources.waiting();
     if (changes === 0) this.#rest();
-    else if (isUrgent || changes >= mostChanges || this.#isFlushing || sources.isAsserting) this.#go(begin);
+    else if (changes >= mostChanges || this.#isFlushing || sources.isAsserting) this.#go(begin);
+    else if (isUrgent) this.#go(changes < usualChanges ? () => this.#beginInLull() : begin);
     else this.#linger ??= setTimeout(() => this.#go(() => this.#begin()), this.#lingerMs());
   }
 
@@ -132,6 +143,11 @@ export class PartitionWriter {
     this.#stopLinger();
     this.#isBusy = true;
     begin();
+  }
+
+  /** In a crowd what comes a little later goes together as well. */
+  #beginInLull(): void {
+    this.#options.lull.wait(() => this.#begin());
   }
 
   #begin(): void {

@@ -7,6 +7,7 @@ import type { ClusterNode, OwnershipChange, PartitionHeads } from './cluster-nod
 import { ClusterPartition, type ClusterSettings } from './cluster-partition.ts';
 import type { GroupSource } from './group-source.ts';
 import { Journal } from './journal.ts';
+import { Lull } from './lull.ts';
 import { SendGate } from './send-gate.ts';
 
 export interface RedisClusterNodeOptions {
@@ -72,6 +73,7 @@ export class RedisClusterNode implements ClusterNode {
       settings: { ...settings, partitions: link.partitions },
       sources: this.#sources,
       gate: this.#gate,
+      lull: new Lull(),
       journal: this.#journal,
       counts: this.#counts,
       newStoreId: newStoreId ?? randomUUID,

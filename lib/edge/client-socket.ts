@@ -5,7 +5,7 @@ import { forEachFrame } from './split-frames.ts';
 
 /** What a client's socket tells the edge. One listener serves all sockets. */
 export interface ClientSocketListener {
-  onFrame(socket: ClientSocket, frame: string | number): void;
+  onFrame(socket: ClientSocket, frame: Buffer | number): void;
   onClosed(socket: ClientSocket, code: number): void;
 }
 
@@ -21,20 +21,40 @@ export class ClientSocket extends WebSocket implements Transport {
   pingedAtMs = 0;
   #raw: Duplex | undefined;
   #listener: ClientSocketListener | undefined;
-  #compresses = false;
+  #goesThroughWs = false;
 
-  /** Called once, when the upgrade is done. */
-  attach(raw: Duplex, remoteAddress: string, listener: ClientSocketListener): void {
+  /**
+   * Called once, when the upgrade is done. `writesFrames`: encoded frames go to the raw socket, unless they are to be
+   * compressed; otherwise `ws` is handed each message.
+   */
+  attach(raw: Duplex, remoteAddress: string, listener: ClientSocketListener, writesFrames: boolean): void {
     this.#raw = raw;
     this.remoteAddress = remoteAddress;
     this.#listener = listener;
-    this.#compresses = this.extensions.includes('permessage-deflate');
+    this.#goesThroughWs = !writesFrames || this.extensions.includes('permessage-deflate');
     this.lastSeenMs = Date.now();
-    this.on('message', onMessage);
-    this.on('ping', onSign);
-    this.on('pong', onSign);
-    this.on('error', onSocketError);
-    this.on('close', onClose);
+  }
+
+  /** What `ws` has to say of the socket. Listeners would be five for each socket, and are called through more hands. */
+  override emit(event: string | symbol, detail?: unknown, isBinary?: unknown): boolean {
+    switch (event) {
+      case 'message':
+        if (detail instanceof Buffer) this.received(isBinary === true ? detail.length : detail);
+        return true;
+      case 'ping':
+      case 'pong':
+        this.seen();
+        return true;
+      case 'error':
+        // `close` follows every error and tells the code.
+        this.resume();
+        return true;
+      case 'close':
+        this.ended(Number(detail));
+        return true;
+      default:
+        return super.emit(event, detail, isBinary);
+    }
   }
 
   get isOpen(): boolean {
@@ -42,12 +62,12 @@ export class ClientSocket extends WebSocket implements Transport {
   }
 
   get queuedBytes(): number {
-    return this.#compresses ? this.bufferedAmount : (this.#raw?.writableLength ?? 0);
+    return this.#goesThroughWs ? this.bufferedAmount : (this.#raw?.writableLength ?? 0);
   }
 
   write(frames: Buffer): void {
     if (this.readyState !== WebSocket.OPEN) return;
-    if (this.#compresses) forEachFrame(frames, (payload) => this.send(payload, { binary: false }));
+    if (this.#goesThroughWs) forEachFrame(frames, (payload) => this.send(payload, { binary: false }));
     else this.#raw?.write(frames);
   }
 
@@ -64,7 +84,7 @@ export class ClientSocket extends WebSocket implements Transport {
     this.pingedAtMs = 0;
   }
 
-  received(frame: string | number): void {
+  received(frame: Buffer | number): void {
     this.seen();
     this.#listener?.onFrame(this, frame);
   }
@@ -72,21 +92,4 @@ export class ClientSocket extends WebSocket implements Transport {
   ended(code: number): void {
     this.#listener?.onClosed(this, code);
   }
-}
-
-function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  if (this instanceof ClientSocket) this.received(isBinary ? data.length : data.toString('utf8'));
-}
-
-function onSign(this: WebSocket): void {
-  if (this instanceof ClientSocket) this.seen();
-}
-
-/** `close` follows every error and tells the code; without a listener the error would end the process. */
-function onSocketError(this: WebSocket): void {
-  this.resume();
-}
-
-function onClose(this: WebSocket, code: number): void {
-  if (this instanceof ClientSocket) this.ended(code);
 }

@@ -12,15 +12,45 @@ export function toConnectionRequest(
   caller: Caller,
 ): ConnectionRequest {
   const [path = '', rawQuery = ''] = split(request.url ?? '/');
-  const query = new URLSearchParams(rawQuery);
-  const library = [query.get('client'), query.get('version')].filter((text) => text !== null).join(' ');
+  const { protocol, client, version } = readQuery(rawQuery);
+  const library = [client, version].filter((text) => text !== undefined).join(' ');
   return {
     appKey: appKeyOf(path, pathPrefix),
-    protocol: query.get('protocol') ?? undefined,
+    protocol,
     client: library.slice(0, maxClientLength),
     origin: request.headers.origin,
     isSecure: caller.isSecure,
   };
+}
+
+interface Query {
+  readonly protocol: string | undefined;
+  readonly client: string | undefined;
+  readonly version: string | undefined;
+}
+
+/** Stock clients escape nothing, and what is not escaped is only cut into pieces. Of a name that stands twice the first counts. */
+function readQuery(query: string): Query {
+  if (/[%+?]/.test(query)) {
+    const decoded = new URLSearchParams(query);
+    const read = (name: string): string | undefined => decoded.get(name) ?? undefined;
+    return { protocol: read('protocol'), client: read('client'), version: read('version') };
+  }
+  const pairs = query.split('&');
+  return {
+    protocol: find(pairs, 'protocol'),
+    client: find(pairs, 'client'),
+    version: find(pairs, 'version'),
+  };
+}
+
+function find(pairs: readonly string[], name: string): string | undefined {
+  for (const pair of pairs) {
+    if (!pair.startsWith(name)) continue;
+    if (pair.length === name.length) return '';
+    if (pair[name.length] === '=') return pair.slice(name.length + 1);
+  }
+  return undefined;
 }
 
 function split(url: string): readonly string[] {

@@ -103,7 +103,7 @@ export class Edge implements ClientSocketListener {
     return this.#sockets;
   }
 
-  onFrame(socket: ClientSocket, frame: string | number): void {
+  onFrame(socket: ClientSocket, frame: Buffer | number): void {
     this.messages$.next({ transport: socket, frame });
   }
 
@@ -125,12 +125,15 @@ export class Edge implements ClientSocketListener {
       this.#refuse(raw, `server is at its maximum of ${limit} connections`, caller.address);
       return;
     }
+    // The answer to the upgrade and the first frame leave in one write, unless the first frame has to wait for a store.
+    raw.cork();
     this.#upgrades.handleUpgrade(request, raw, head, (socket) => {
-      socket.attach(raw, caller.address, this);
+      socket.attach(raw, caller.address, this, config.server.fastPaths);
       this.#sockets.add(socket);
       const connectionRequest = toConnectionRequest(request, config.server.path, caller);
       this.connects$.next({ transport: socket, request: connectionRequest });
     });
+    raw.uncork();
   }
 
   #refuse(raw: Duplex, reason: string, remoteAddress: string): void {

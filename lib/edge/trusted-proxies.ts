@@ -11,8 +11,10 @@ export interface Caller {
 /** Reads `X-Forwarded-For` and `X-Forwarded-Proto`, but only from proxies that are trusted. */
 export class TrustedProxies {
   readonly #trusted = new BlockList();
+  readonly #isNobodyTrusted: boolean;
 
   constructor(ranges: readonly string[]) {
+    this.#isNobodyTrusted = ranges.length === 0;
     for (const range of ranges) {
       const [address = '', bits] = range.split('/');
       const family = isIPv6(address) ? 'ipv6' : 'ipv4';
@@ -42,7 +44,8 @@ export class TrustedProxies {
   }
 
   #isTrusted(address: string): boolean {
-    return this.#trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+    // A look at the list costs more than everything else here.
+    return !this.#isNobodyTrusted && this.#trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 }
 

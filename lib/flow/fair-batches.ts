@@ -1,8 +1,16 @@
 import { type Observable, Subject, type Subscription, timer } from 'rxjs';
-import type { Clock } from './clock.ts';
 import { Ring } from './ring.ts';
 
 export type Batch<T> = readonly [T, ...T[]];
+
+/** Calls `work` in a later turn of the event loop, unless what it answers is called before. */
+export type NextTurn = (work: () => void) => () => void;
+
+/** The turn after sockets were read. */
+export const nextTurn: NextTurn = (work) => {
+  const immediate = setImmediate(work);
+  return () => clearImmediate(immediate);
+};
 
 export interface BatchShape<T> {
   /** The batch closes once it weighs this much. */
@@ -16,16 +24,11 @@ export interface BatchShape<T> {
   /** Urgent items go before others of their group, but not for ever. Default: none is. */
   readonly isUrgent?: (item: T) => boolean;
   /**
-   * Until completion at most one batch leaves in a turn of the event loop, and others have twice the time that its work
-   * took before the next: a storm of items does not keep everybody else waiting. Default: as many as there are slots for.
+   * Until completion at most one batch leaves in a turn of the event loop, and none in the stack of whoever pushes: a storm
+   * of items does not keep everybody else waiting. Default: at once, as many as there are slots for.
    */
-  readonly pacedBy?: Clock;
+  readonly pacedBy?: NextTurn;
 }
-
-/** The least a timer waits: other work of the event loop comes in between. */
-const turnMs = 1;
-/** Of paced work: the time for others, in times of that for a batch. */
-const othersShare = 2;
 
 /** Batches of urgent items alone that a group makes in a row while others of its items wait. */
 const maxUrgentInARow = 4;
@@ -51,7 +54,8 @@ export class FairBatches<T> {
   #slots: number;
   #isCompleted = false;
   #isHandingOut = false;
-  #pause: Subscription | undefined;
+  /** Set from when a batch has left, or has to wait, until the next turn. */
+  #cancelTurn: (() => void) | undefined;
 
   constructor(shape: BatchShape<T>, slots: number) {
     this.#shape = shape;
@@ -65,6 +69,8 @@ export class FairBatches<T> {
     if (this.#isCompleted) group.isDue = true;
     else group.window ??= timer(this.#shape.maxWaitMs).subscribe(() => this.#endWindow(group));
     this.#line(group);
+    if (!this.#isPaced) this.#handOut();
+    else if (this.#slots > 0 && this.#turns.size > 0) this.#awaitTurn();
   }
 
   /** A batch that left before leaves once more, as it is, in its group's turn. */
@@ -72,6 +78,7 @@ export class FairBatches<T> {
     const group = this.#groupOf(batch[0]);
     group.again.push(batch);
     this.#line(group);
+    this.#handOut();
   }
 
   /** Gives back the slot of a batch. */
@@ -83,19 +90,20 @@ export class FairBatches<T> {
   /** No more items come, except for those that work on a batch brings: nothing waits for others any more. */
   complete(): void {
     this.#isCompleted = true;
-    this.#pause?.unsubscribe();
-    this.#pause = undefined;
+    this.#cancelTurn?.();
+    this.#cancelTurn = undefined;
     for (const group of this.#groups.values()) {
       group.window?.unsubscribe();
       group.window = undefined;
       group.isDue = true;
       this.#line(group);
+      this.#handOut();
     }
   }
 
   /** Ends without handing anything out. */
   close(): void {
-    this.#pause?.unsubscribe();
+    this.#cancelTurn?.();
     this.#batches$.complete();
     for (const group of this.#groups.values()) group.window?.unsubscribe();
     this.#groups.clear();
@@ -115,6 +123,7 @@ export class FairBatches<T> {
     group.window = undefined;
     group.isDue = group.size > 0;
     this.#line(group);
+    this.#handOut();
     this.#forgetIfIdle(group);
   }
 
@@ -123,17 +132,15 @@ export class FairBatches<T> {
       group.isInLine = true;
       this.#turns.push(group);
     }
-    this.#handOut();
   }
 
-  #handOutOne(batch: Batch<T>): void {
-    const { pacedBy: clock } = this.#shape;
-    const startedMs = clock?.now() ?? 0;
-    this.#batches$.next(batch);
-    if (clock === undefined || this.#isCompleted) return;
-    const pauseMs = Math.max(turnMs, othersShare * (clock.now() - startedMs));
-    this.#pause = timer(pauseMs).subscribe(() => {
-      this.#pause = undefined;
+  get #isPaced(): boolean {
+    return this.#shape.pacedBy !== undefined && !this.#isCompleted;
+  }
+
+  #awaitTurn(): void {
+    this.#cancelTurn ??= this.#shape.pacedBy?.(() => {
+      this.#cancelTurn = undefined;
       this.#handOut();
     });
   }
@@ -142,7 +149,7 @@ export class FairBatches<T> {
   #handOut(): void {
     if (this.#isHandingOut) return;
     this.#isHandingOut = true;
-    while (this.#slots > 0 && this.#pause === undefined) {
+    while (this.#slots > 0 && this.#cancelTurn === undefined) {
       const group = this.#turns.shift();
       if (group === undefined) break;
       const batch = group.take();
@@ -151,7 +158,8 @@ export class FairBatches<T> {
       this.#forgetIfIdle(group);
       if (batch === undefined) continue;
       this.#slots--;
-      this.#handOutOne(batch);
+      if (this.#isPaced) this.#awaitTurn();
+      this.#batches$.next(batch);
     }
     this.#isHandingOut = false;
   }

@@ -7,15 +7,17 @@ import { isPromise } from '../flow/maybe-promise.ts';
 import { parseQuery, verifyHttpSignature } from '../protocol/http-signature.ts';
 import { healthPaths, liveAnswer, type Readiness, readyAnswer } from '../telemetry/health.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { ApiRequest, ApiServices } from './api-request.ts';
+import type { ApiServices } from './api-request.ts';
 import { answerError, answerJson } from './http-answer.ts';
 import { readBody } from './read-body.ts';
-import { findRoute, type Route } from './routes.ts';
+import { findRoute, publishRoutes, type Route } from './routes.ts';
 
 export interface ApiOptions {
   /** Prefix of every path, stripped before routing and signing. */
   readonly pathPrefix: string;
   readonly maxBodyBytes: number;
+  /** Off: each request is routed and answered the general way (`server.fastPaths`). */
+  readonly fastPaths: boolean;
   readonly apps: AppRegistry;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -31,9 +33,12 @@ interface Target {
 /** The HTTP side of the public listener: health, and the HTTP API (protocol.md 7). */
 export class Api {
   readonly #options: ApiOptions;
+  readonly #publishRoutes: ReadonlyMap<string, Route>;
 
   constructor(options: ApiOptions) {
     this.#options = options;
+    const appIds = options.fastPaths ? Array.from(options.apps.all(), ({ id }) => id) : [];
+    this.#publishRoutes = publishRoutes(appIds);
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -41,13 +46,14 @@ export class Api {
     const target = this.#targetOf(request.url ?? '/');
     const method = request.method ?? 'GET';
     try {
-      if (this.#answerHealth(target.rawPath, response)) return;
-      const route = findRoute(method, target.rawPath);
+      const usual = method === 'POST' ? this.#publishRoutes.get(target.rawPath) : undefined;
+      if (usual === undefined && this.#answerHealth(target.rawPath, response)) return;
+      const route = usual ?? findRoute(method, target.rawPath);
       const app = this.#appOf(route);
       readBody(request, this.#options.maxBodyBytes, (body) => {
         this.#guard(request, response, startedMs, () => {
           if (body instanceof SpillwayError) throw body;
-          this.#serve(route, app, { method, ...target, body }, response);
+          this.#serve(route, app, method, target, body, response);
         });
       });
     } catch (error) {
@@ -58,20 +64,20 @@ export class Api {
   #serve(
     { names, endpoint }: Route,
     app: App,
-    { rawQuery, ...signed }: Target & { method: string; body: Buffer },
+    method: string,
+    { rawPath, rawQuery }: Target,
+    body: Buffer,
     response: ServerResponse,
   ): void {
     const nowSeconds = this.#options.clock.now() / 1000;
-    const parsed = parseQuery(rawQuery);
     const query = verifyHttpSignature(
-      { ...signed, rawQuery, query: parsed },
+      { method, rawPath, rawQuery, query: parseQuery(rawQuery), body },
       (key) => app.signingKeys.get(key),
       nowSeconds,
     );
     if (!app.config.enabled) throw new SpillwayError('http.app-disabled', { appId: app.id });
-    const respond = (status: number, body: string): void => answerJson(response, status, body);
-    const request: ApiRequest = { app, names, query, body: signed.body, respond };
-    const answer = endpoint(request, this.#options.services);
+    const respond = (status: number, text: string): void => answerJson(response, status, text);
+    const answer = endpoint({ app, names, query, body, respond }, this.#options.services);
     if (!isPromise(answer)) {
       if (answer !== undefined) respond(200, JSON.stringify(answer));
       return;

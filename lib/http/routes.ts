@@ -32,17 +32,33 @@ export interface Route {
 
 /** Finds the endpoint of a raw request path, each part percent-decoded once and never normalised (protocol.md 7.2). */
 export function findRoute(method: string, rawPath: string): Route {
-  const notFound = new SpillwayError('http.not-found', { path: rawPath });
   const [root, apps, appId, ...parts] = rawPath.split('/').map(decodePart);
   if (root !== '' || apps !== 'apps' || appId === undefined || appId === '' || parts.length === 0)
-    throw notFound;
+    throw new SpillwayError('http.not-found', { path: rawPath });
   const matching = routes.filter(({ path }) => matches(path, parts));
   const route = matching.find((candidate) => candidate.method === method);
   if (route !== undefined) {
     const names = route.path.flatMap((part, index) => (part === '*' ? [parts[index] ?? ''] : []));
     return { appId, names, endpoint: route.endpoint };
   }
-  throw matching.length > 0 ? new SpillwayError('http.method', { method }) : notFound;
+  throw matching.length > 0
+    ? new SpillwayError('http.method', { method })
+    : new SpillwayError('http.not-found', { path: rawPath });
+}
+
+/**
+ * The routes by which applications publish, by the raw path they are asked for in; {@link findRoute} answers the same.
+ * No id of an app needs escaping, so these are the paths as libraries send them.
+ */
+export function publishRoutes(appIds: Iterable<string>): ReadonlyMap<string, Route> {
+  const found = new Map<string, Route>();
+  for (const appId of appIds) {
+    for (const part of ['events', 'batch_events']) {
+      const rawPath = `/apps/${appId}/${part}`;
+      found.set(rawPath, findRoute('POST', rawPath));
+    }
+  }
+  return found;
 }
 
 function matches(path: readonly string[], parts: readonly (string | undefined)[]): boolean {

@@ -30,6 +30,11 @@ interface ChannelState {
   readonly users: Map<string, PresentUser>;
 }
 
+/** What most changes of a storm are answered: one object for all of them. */
+const left: ChangeResult = { kind: 'left', vacated: false };
+const vacated: ChangeResult = { kind: 'left', vacated: true };
+const ignored: ChangeResult = { kind: 'ignored' };
+
 /**
  * Membership of one process. Every method is synchronous: state, version, announcement and lifecycle events change in one
  * step.
@@ -54,13 +59,14 @@ export class MemoryMembershipStore implements MembershipStore {
 
   apply(changes: readonly MembershipChange[]): readonly ChangeResult[] {
     const touched = new TouchedChannels();
-    const results = changes.map((change) =>
-      change.kind === 'join' ? this.#join(change, touched) : this.#leave(change, touched),
-    );
-    for (const [index, change] of changes.entries()) {
-      const result = results[index];
-      if (result?.kind === 'left' && result.vacated) this.#forgetIfEmpty(change);
-    }
+    const vacating: Leave[] = [];
+    const results = changes.map((change) => {
+      if (change.kind === 'join') return this.#join(change, touched);
+      const result = this.#leave(change, touched);
+      if (result === vacated) vacating.push(change);
+      return result;
+    });
+    for (const leave of vacating) this.#forgetIfEmpty(leave);
     this.#announceInOrder(touched.announcements());
     for (const { appId, channel, count } of touched.counts()) this.#lifecycle.counted(appId, channel, count);
     return results;
@@ -125,18 +131,18 @@ export class MemoryMembershipStore implements MembershipStore {
     const { appId, channel } = leave;
     const state = this.#apps.get(appId)?.get(channel);
     const subscriber = state?.subscribers.get(leave.socketId);
-    if (state === undefined || subscriber?.incarnation !== leave.incarnation) return { kind: 'ignored' };
+    if (state === undefined || subscriber?.incarnation !== leave.incarnation) return ignored;
 
     state.subscribers.delete(leave.socketId);
     this.#drop(leave, state, subscriber.userId, touched);
     if (leave.counted) touched.of(leave, state).counted();
-    const vacated = state.subscribers.size === 0;
-    if (vacated) this.#lifecycle.vacated(appId, channel);
-    return { kind: 'left', vacated };
+    if (state.subscribers.size > 0) return left;
+    this.#lifecycle.vacated(appId, channel);
+    return vacated;
   }
 
   /** At the end of the call that vacated it: a channel that is occupied again within the call is still the same one. */
-  #forgetIfEmpty({ appId, channel }: MembershipChange): void {
+  #forgetIfEmpty({ appId, channel }: Leave): void {
     const channels = this.#apps.get(appId);
     const state = channels?.get(channel);
     if (channels === undefined || state === undefined || state.subscribers.size > 0) return;

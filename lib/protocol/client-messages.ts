@@ -1,6 +1,7 @@
 import { SpillwayError } from '../errors/spillway-error.ts';
 import { isJsonObject, type JsonObject, ownField, parseJson, stringifyJson } from './json.ts';
 import { maxEventNameLength } from './limits.ts';
+import type { EncodedData } from './server-messages.ts';
 
 /** One frame of a client, decoded: its shape is right, its channel, signature and rights are unchecked (protocol.md 2.1). */
 export type ClientMessage =
@@ -12,9 +13,18 @@ export type ClientMessage =
     }
   | { readonly kind: 'unsubscribe'; readonly channel: string }
   | { readonly kind: 'signin'; readonly auth: string; readonly userData: string }
-  | { readonly kind: 'client-event'; readonly event: string; readonly channel: string; readonly data: string }
+  | ClientEventMessage
   | { readonly kind: 'ping' }
   | { readonly kind: 'pong' };
+
+export interface ClientEventMessage {
+  readonly kind: 'client-event';
+  readonly event: string;
+  readonly channel: string;
+  readonly data: string;
+  /** When the decoder came by it. */
+  readonly encoded?: EncodedData;
+}
 
 /** More than any valid channel name: what is longer is not even quoted back. */
 const maxChannelFieldLength = 1000;

@@ -3,9 +3,11 @@ import { SpillwayError } from '../errors/spillway-error.ts';
 import { httpTimestampWindowSeconds } from './limits.ts';
 import { isSignature } from './signatures.ts';
 
+type Pair = readonly [name: string, value: string];
+
 /** The parameters of a request: names in lower case, all texts percent-decoded, in the order they were sent (protocol.md 7.2). */
 export interface ParsedQuery {
-  readonly pairs: readonly (readonly [name: string, value: string])[];
+  readonly pairs: readonly Pair[];
   /** The value of a parameter; the first one of a list such as `name[]`. */
   get(name: string): string | undefined;
 }
@@ -21,7 +23,10 @@ export interface SignedRequest {
 
 /** Parses a query: percent-decoding only, every name once unless it ends in `[]` (protocol.md 7.2). */
 export function parseQuery(rawQuery: string): ParsedQuery {
-  const pairs = rawQuery.split('&').filter(isNotEmpty).map(parsePair);
+  const pairs: Pair[] = [];
+  for (const pair of rawQuery.split('&')) {
+    if (pair !== '') pairs.push(parsePair(pair));
+  }
   const values = new Map<string, string>();
   for (const [name, value] of pairs) {
     if (!values.has(name)) values.set(name, value);
@@ -47,11 +52,7 @@ export function verifyHttpSignature(
   return ensureSignature(request, key);
 }
 
-function isNotEmpty(text: string): boolean {
-  return text !== '';
-}
-
-function parsePair(pair: string): [name: string, value: string] {
+function parsePair(pair: string): Pair {
   const equals = pair.indexOf('=');
   if (equals === -1) return [percentDecode(pair).toLowerCase(), ''];
   return [percentDecode(pair.slice(0, equals)).toLowerCase(), percentDecode(pair.slice(equals + 1))];
@@ -121,11 +122,28 @@ function* queryForms({ query, rawQuery }: SignedRequest): Generator<ParsedQuery>
 }
 
 function stringToSign(method: string, path: string, query: ParsedQuery): string {
-  const signed = query.pairs.filter(([name]) => name !== 'auth_signature').sort(byName);
-  return [method.toUpperCase(), path, signed.map(([name, value]) => `${name}=${value}`).join('&')].join('\n');
+  const signed = query.pairs.filter(([name]) => name !== 'auth_signature');
+  // Most libraries send the parameters in the order in which they sign them.
+  if (!isSorted(signed)) signed.sort(byName);
+  let text = `${method.toUpperCase()}\n${path}\n`;
+  let separator = '';
+  for (const [name, value] of signed) {
+    text += `${separator}${name}=${value}`;
+    separator = '&';
+  }
+  return text;
+}
+
+function isSorted(pairs: readonly Pair[]): boolean {
+  let previous = '';
+  for (const [name] of pairs) {
+    if (name < previous) return false;
+    previous = name;
+  }
+  return true;
 }
 
 /** The sort is stable: the values of a list keep their order. */
-function byName([one]: readonly [string, string], [other]: readonly [string, string]): number {
+function byName([one]: Pair, [other]: Pair): number {
   return one < other ? -1 : Number(one > other);
 }

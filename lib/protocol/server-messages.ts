@@ -6,6 +6,12 @@ interface WatchlistEvent {
   readonly userIds: readonly string[];
 }
 
+/** The data of an event, and the same as a JSON string with its quotes. */
+export interface EncodedData {
+  readonly data: string;
+  readonly json: string;
+}
+
 /** Tells a new connection its socket id and how long it may be silent (protocol.md 1.2). */
 export function connectionEstablished(socketId: string, activityTimeoutSeconds: number): string {
   const data = JSON.stringify({ socket_id: socketId, activity_timeout: activityTimeoutSeconds });
@@ -91,10 +97,20 @@ export function watchlistEvents(events: readonly WatchlistEvent[]): string {
   return `{"event":"pusher_internal:watchlist_events","data":${data}}`;
 }
 
-/** Delivers a published event or a client event; only a client event on a presence channel has a user (protocol.md 6). */
-export function channelEvent(event: string, channel: string, data: string, userId?: string): string {
+/**
+ * Delivers a published event or a client event; only a client event on a presence channel has a user (protocol.md 6).
+ * `encoded` spares the encoding of `data` if it is of that very text.
+ */
+export function channelEvent(
+  event: string,
+  channel: string,
+  data: string,
+  userId?: string,
+  encoded?: EncodedData,
+): string {
+  const dataJson = encoded?.data === data ? encoded.json : JSON.stringify(data);
   const sender = userId === undefined ? '' : `,"user_id":${JSON.stringify(userId)}`;
-  return `{"event":${JSON.stringify(event)},"channel":${JSON.stringify(channel)},"data":${JSON.stringify(data)}${sender}}`;
+  return `{"event":${JSON.stringify(event)},"channel":${JSON.stringify(channel)},"data":${dataJson}${sender}}`;
 }
 
 function onChannel(event: string, channel: string, dataStringJson: string): string {

@@ -56,24 +56,24 @@ export class LinkHealth {
     this.#tell(true);
   }
 
-  /** @throws StoreAway at once while it is down; what the work throws. Work that throws StoreAway opens the breaker. */
+  /**
+   * @throws StoreAway at once while it is down; what the work throws. Work that throws opens the breaker, and whoever called
+   * hears of it when that is done.
+   */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (!this.isUp) throw new StoreAway(this.#reason);
-    return this.#breaker.run(async () => {
-      try {
-        return await work();
-      } catch (error) {
-        this.#reason = reasonOf(error);
-        throw error;
-      }
-    });
+    try {
+      return await work();
+    } catch (error) {
+      await this.#fail(reasonOf(error));
+      throw error;
+    }
   }
 
   /** A failure outside of `run`. */
   trip(reason: string): void {
     if (!this.#hasBegun || !this.isUp) return;
-    this.#reason = reason;
-    void Promise.allSettled([this.#breaker.run(() => Promise.reject(new StoreAway(reason)))]);
+    void this.#fail(reason);
   }
 
   close(): void {
@@ -82,6 +82,12 @@ export class LinkHealth {
     this.#breaker.shutdown();
     if (this.isUp) this.#up$.next(false);
     this.#up$.complete();
+  }
+
+  /** The breaker hears of failures alone: where one is enough, what went well does not count. */
+  async #fail(reason: string): Promise<void> {
+    this.#reason = reason;
+    await Promise.allSettled([this.#breaker.run(() => Promise.reject(new StoreAway(reason)))]);
   }
 
   #tell(isUp: boolean): void {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Cluster, type Redis } from 'ioredis';
 import { type ScriptName, scriptNames } from './script-names.ts';
 import type { Reply } from './store-link.ts';
+import { writeTogether } from './write-together.ts';
 
 /** Where the scripts are: beside this module, in the sources and built. */
 const ownFolder = join(dirname(fileURLToPath(import.meta.url)), 'scripts');
@@ -47,7 +48,12 @@ export class Scripts {
     commands.defineCommand(command, { lua, numberOfKeys: 1 });
     const runner = (commands as unknown as Record<string, Runner>)[command];
     if (runner === undefined) throw new Error(`script ${name} was not defined`);
-    return runner.bind(commands);
+    const run = runner.bind(commands);
+    if (commands instanceof Cluster) return run;
+    return (key, ...args) => {
+      writeTogether(commands.stream);
+      return run(key, ...args);
+    };
   }
 }
 

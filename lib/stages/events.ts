@@ -4,6 +4,7 @@ import type { PendingLeave } from '../channels/subscription.ts';
 import type { Member } from '../membership/membership-store.ts';
 import type { ChannelName } from '../protocol/channel-name.ts';
 import type { ClientMessage } from '../protocol/client-messages.ts';
+import type { EncodedData } from '../protocol/server-messages.ts';
 
 /** What the client asked for when it opened its WebSocket. */
 export interface ConnectionRequest {
@@ -32,14 +33,14 @@ export interface ConnectionEstablished extends ConnectionAttempted {
 
 // message
 
-/** A frame from a client: text, or the length in bytes of a binary one. */
+/** A frame from a client: the bytes of a text, which are valid UTF-8, or the length in bytes of a binary one. */
 export interface MessageReceived {
   readonly transport: Transport;
-  readonly frame: string | number;
+  readonly frame: Buffer | number;
 }
 export interface MessageOpened {
   readonly connection: Connection;
-  readonly text: string;
+  readonly frame: Buffer;
 }
 export interface MessageDecoded {
   readonly connection: Connection;
@@ -70,6 +71,8 @@ export type AuthorizedMessage =
       readonly channel: string;
       readonly event: string;
       readonly data: string;
+      /** What the sender's text of `data` spares this node. Counts only while `data` is what it was. */
+      readonly encoded?: EncodedData | undefined;
       /** Presence channels: who the sender is there. */
       readonly userId: string | undefined;
     }

@@ -137,8 +137,10 @@ function sample(stage: BoundStage, tookMs: number): void {
 /** A stage's form as a step. Filters and guards answer the item itself; what is neither item nor drop is a mistake. */
 function stepOf({ form, name }: BoundStage): Step {
   const { map, filter, tap, split, guard } = form;
-  if (map !== undefined)
-    return (item, context) => settle(map(item, context), (out) => ensureItem(name, 'map', out));
+  if (map !== undefined) {
+    const ensure = (out: unknown): unknown => ensureItem(name, 'map', out);
+    return (item, context) => settle(map(item, context), ensure);
+  }
   if (filter !== undefined) {
     return (item, context) => settle(filter(item, context), (keep) => (keep === true ? item : DROP));
   }

@@ -81,6 +81,7 @@ function recorderOf(metric: EventMetric, entry: EventEntry, registry: Registry):
   const counter = known instanceof Counter ? known : new Counter(options);
   for (const label of labels.length === 1 ? labels : []) startAtZero(counter, label, entry);
   const { by } = metric;
+  if (labels.length === 0) return (fields) => counter.inc(by === undefined ? 1 : numberOf(fields, by));
   return (fields) => counter.inc(labelsOf(labels, fields), by === undefined ? 1 : numberOf(fields, by));
 }
 

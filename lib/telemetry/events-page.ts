@@ -30,6 +30,8 @@ terminal the same events are written as lines for people.
   \`user_data\` and the like) are written as \`[Redacted]\`; long texts are cut.
 - **Limited** events, marked so, are what strangers can cause at will: 200 lines of each a second are written, the rest
   is counted and told in \`log.suppressed\`.
+- **Lines are written together**: each at most 10 ms after its event. Those that wait are written when the process ends,
+  also when an error ends it; only a kill loses them.
 - **When nobody reads stdout**, lines wait in memory up to 8 MiB; further ones are dropped, counted, and told in
   \`log.dropped\`.
 - **Metrics** on \`GET /metrics\` of the admin listener do not depend on \`log.level\`: every event of level info and above is

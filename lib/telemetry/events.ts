@@ -9,6 +9,7 @@ import { redisEvents } from './events/redis-events.ts';
 import { serverEvents } from './events/server-events.ts';
 import { stageEvents } from './events/stage-events.ts';
 import { webhookEvents } from './events/webhook-events.ts';
+import { workerEvents } from './events/worker-events.ts';
 
 /**
  * Everything the server says, once: the name is the `msg` of a log line and the `event` label of a metric. To add an
@@ -25,6 +26,7 @@ export const events = {
   ...redisEvents,
   ...clusterEvents,
   ...busEvents,
+  ...workerEvents,
 } as const satisfies Record<string, EventEntry>;
 
 /** The groups of the catalogue, in the order of the page. */
@@ -39,6 +41,7 @@ export const eventGroups = {
   Redis: redisEvents,
   Cluster: clusterEvents,
   'Between nodes': busEvents,
+  Workers: workerEvents,
 } as const satisfies Record<string, Readonly<Record<string, EventEntry>>>;
 
 export type EventName = keyof typeof events;

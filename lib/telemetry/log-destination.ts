@@ -21,11 +21,16 @@ export interface LogFileOptions {
 }
 
 const eightMebibytes = 8 * 1024 * 1024;
+/** A line waits for others to be written with it, until they are this many bytes or it has waited this long. */
+const writtenTogetherBytes = 8 * 1024;
+const longestWaitMs = 10;
 
 type SonicBoom = ReturnType<typeof pino.destination>;
 
 /**
- * Opens a file descriptor for asynchronous, bounded writing. A closed pipe ends the log, never the process.
+ * Opens a file descriptor for asynchronous, bounded writing, many lines in one write: a storm of connections would
+ * otherwise spend more on writing its lines than on anything else of ours. What waits is written when the process exits,
+ * also by an error; only a kill loses it. A closed pipe ends the log, never the process.
  *
  * `process.stdout` is touched on purpose: Node then makes a piped stdout non-blocking. Otherwise one stuck reader holds
  * a thread of the pool in `write` for ever, and the process cannot exit.
@@ -38,6 +43,10 @@ class LogFile implements LogDestination {
   dropped = 0;
   readonly #stream: SonicBoom;
   readonly #closeTimeoutMs: number;
+  readonly #flush = (): void => this.#flushNow();
+  /** What the stream has taken and not yet written. */
+  #unwrittenBytes = 0;
+  #flushTimer: NodeJS.Timeout | undefined;
   #told = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
 
@@ -49,24 +58,51 @@ class LogFile implements LogDestination {
     this.#stream = pino.destination({
       dest: fd,
       sync: false,
+      minLength: writtenTogetherBytes,
       maxLength: maxBufferedBytes,
       retryEAGAIN: () => this.#state !== 'closed',
     });
-    this.#stream.on('drop', () => (this.dropped += 1));
+    this.#stream.on('drop', (line: string) => {
+      this.dropped += 1;
+      this.#unwrittenBytes -= Buffer.byteLength(line);
+    });
+    this.#stream.on('write', (bytes: number) => {
+      this.#unwrittenBytes -= bytes;
+    });
     this.#stream.on('error', () => this.#giveUp());
-    this.#stream.on('drain', () => this.#tellDrops(onCaughtUp));
+    this.#stream.on('drain', () => {
+      this.#tellDrops(onCaughtUp);
+      this.#flushSoon();
+    });
   }
 
   write(line: string): void {
-    if (this.#state === 'open') this.#stream.write(line);
-    else this.dropped += 1;
+    if (this.#state !== 'open') {
+      this.dropped += 1;
+      return;
+    }
+    this.#unwrittenBytes += Buffer.byteLength(line);
+    this.#stream.write(line);
+    this.#flushSoon();
   }
 
   async close(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
+    clearTimeout(this.#flushTimer);
     await this.#ended();
     this.#state = 'closed';
+  }
+
+  #flushSoon(): void {
+    if (this.#unwrittenBytes === 0 || this.#flushTimer !== undefined || this.#state !== 'open') return;
+    this.#flushTimer = setTimeout(this.#flush, longestWaitMs);
+  }
+
+  /** While a write is under way this does nothing: what came meanwhile is looked at again behind it. */
+  #flushNow(): void {
+    this.#flushTimer = undefined;
+    if (this.#unwrittenBytes > 0 && this.#state === 'open') this.#stream.flush();
   }
 
   /** Resolves when everything was written, the reader went away, or the time is over. */
@@ -87,6 +123,7 @@ class LogFile implements LogDestination {
    */
   #giveUp(): void {
     this.#state = 'closed';
+    clearTimeout(this.#flushTimer);
     this.#stream.emit('close');
   }
 

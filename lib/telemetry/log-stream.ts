@@ -88,7 +88,18 @@ function loggerTo(stream: { write(line: string): void }, { level = 'info' }: Log
 }
 
 function recordOf({ time, fields }: TelemetryEvent, nodeId: string): Record<string, unknown> {
-  return { time: new Date(time).toISOString(), nodeId, ...redactFields(fields) };
+  return { time: isoTime(time), nodeId, ...redactFields(fields) };
+}
+
+const lastTime = { ms: Number.NaN, text: '' };
+
+/** In a storm many lines are of the same millisecond. */
+function isoTime(ms: number): string {
+  if (ms !== lastTime.ms) {
+    lastTime.ms = ms;
+    lastTime.text = new Date(ms).toISOString();
+  }
+  return lastTime.text;
 }
 
 function prettified(destination: LogDestination): { write(line: string): void } {

@@ -1,5 +1,12 @@
 import type { MaybePromise } from '../flow/maybe-promise.ts';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
 
 /** One value of a metric that has labels. Labels have few values: never a channel, a user, or what a client sent. */
 export interface Reading {
@@ -9,6 +16,9 @@ export interface Reading {
 
 /** Reads a metric at the moment somebody asks for it. */
 export type Read = () => MaybePromise<number | readonly Reading[]>;
+
+/** The metrics of one process at one moment, as another process can read them. */
+export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 interface Pulled {
   readonly kind: 'gauge' | 'counter';
@@ -53,8 +63,18 @@ export class Metrics {
 
   /** The text of `/metrics`. A reading that fails is left out and counted. */
   async text(): Promise<string> {
-    await Promise.all(Array.from(this.#pulled.values(), (pulled) => this.#refresh(pulled)));
+    await this.#refreshAll();
     return this.registry.metrics();
+  }
+
+  /** The same for `MergedMetrics`. */
+  async snapshot(): Promise<MetricsSnapshot> {
+    await this.#refreshAll();
+    return this.registry.getMetricsAsJSON();
+  }
+
+  async #refreshAll(): Promise<void> {
+    await Promise.all(Array.from(this.#pulled.values(), (pulled) => this.#refresh(pulled)));
   }
 
   #register(pulled: Pulled): void {

@@ -12,8 +12,8 @@ import type { WebhookPayload } from './turn.ts';
  * `prevSeq` is of `chainOf`; only lifecycle events have it.
  */
 export function toPayload(event: OutboxEvent, prevSeq: number | undefined): WebhookPayload {
+  if (isLifecycle(event)) return lifecyclePayload(event, prevSeq);
   const { kind: name, channel, id } = event;
-  if (isLifecycle(event)) return { ...lifecycleFields(event), id, ...orderFields(event, prevSeq) };
   switch (event.kind) {
     case 'client_event': {
       const { event: clientEvent, data, socketId, userId } = event;
@@ -51,12 +51,19 @@ export function toBody(timeMs: number, payloads: readonly WebhookPayload[]): Buf
   return Buffer.from(JSON.stringify({ time_ms: timeMs, events: payloads }));
 }
 
-function lifecycleFields({ kind: name, channel, userId }: LifecycleEvent): WebhookPayload {
-  return { name, channel, ...userField(userId) };
-}
+type MutablePayload = { -readonly [F in keyof WebhookPayload]: WebhookPayload[F] };
 
-function orderFields({ seq, epoch, cause }: LifecycleEvent, prevSeq = 0): object {
-  return { seq, prev_seq: prevSeq, epoch, ...(cause === undefined ? {} : { cause }) };
+/** Nearly every event is one of these: one object, and no parts of it. */
+function lifecyclePayload(event: LifecycleEvent, prevSeq = 0): WebhookPayload {
+  const { kind: name, channel, userId, id, seq, epoch, cause } = event;
+  const payload: MutablePayload = { name, channel };
+  if (userId !== undefined) payload['user_id'] = userId;
+  payload['id'] = id;
+  payload['seq'] = seq;
+  payload['prev_seq'] = prevSeq;
+  payload['epoch'] = epoch;
+  if (cause !== undefined) payload['cause'] = cause;
+  return payload;
 }
 
 function rangeFields({ fromSeq, toSeq, count }: CoalescedRange): object {

@@ -13,6 +13,8 @@ export interface LaneTurn {
 /** What was read for a turn. */
 export interface TurnRead extends LaneTurn {
   readonly content: LaneContent;
+  /** Whether nothing is behind what was read. */
+  readonly isAll: boolean;
 }
 
 /** The events that make up the next batch, already only those the endpoint takes. */

@@ -18,7 +18,6 @@ describe('settings that do nothing yet', () => {
       { redis: { url: 'redis://x' }, webhooks: { spoolFile: '/tmp/spool' } },
       /^webhooks\.spoolFile is set, but not used: redis keeps what endpoints have not been told$/,
     ],
-    [{ server: { workers: 2 } }, /^server\.workers is set, but this version runs one process/],
     [{ sessions: { ttl: '1h' } }, /^sessions is set, but this version keeps no sessions/],
   ])('are named when set: %j', (overrides, message) => {
     expect(inactiveOf(overrides)).toEqual([expect.stringMatching(message)]);
@@ -27,7 +26,7 @@ describe('settings that do nothing yet', () => {
   it.each([
     [{}],
     [{ preset: 'high-throughput' }],
-    [{ server: { workers: 1 } }],
+    [{ server: { workers: 2 }, redis: { url: 'redis://x' } }],
     [{ apps: [{ ...ownApp, webhooks: [{ url: 'https://x' }] }] }],
     [{ cluster: { partitions: 4 } }],
     [{ redis: { url: 'redis://x' } }],

@@ -39,7 +39,12 @@ test('every frame is answered when it comes', () => {
     transport.onWrite = (texts) => {
       for (const text of texts) answers$.next((JSON.parse(text) as { event: string }).event);
     };
-    const frames = { p: '{"event":"pusher:ping"}', x: 'no json', b: 5, s: subscribe('room') };
+    const frames = {
+      p: Buffer.from('{"event":"pusher:ping"}'),
+      x: Buffer.from('no json'),
+      b: 5,
+      s: Buffer.from(subscribe('room')),
+    };
     const source = '   -p-x-b-(ss)-p-';
     const expected = ' -p-e-e-(se)-p-';
     const answers = {

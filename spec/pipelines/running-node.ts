@@ -54,9 +54,9 @@ export const request = {
 /** The far end of a wire. */
 export class Client {
   readonly transport = new RecordingTransport();
-  readonly #send: (frame: string | number) => void;
+  readonly #send: (frame: Buffer | number) => void;
 
-  constructor(send: (frame: string | number) => void) {
+  constructor(send: (frame: Buffer | number) => void) {
     this.#send = send;
   }
 
@@ -79,7 +79,8 @@ export class Client {
   }
 
   send(frame: string | number | object): void {
-    this.#send(typeof frame === 'object' ? JSON.stringify(frame) : frame);
+    const text = typeof frame === 'object' ? JSON.stringify(frame) : frame;
+    this.#send(typeof text === 'string' ? Buffer.from(text) : text);
   }
 
   subscribe(channel: string, userId?: string): void {

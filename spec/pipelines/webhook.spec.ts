@@ -66,7 +66,29 @@ describe('a batch', () => {
     });
     tell('1 2 3');
     await pass(10);
-    expect([takenBy('a'), Math.max(...limits)]).toEqual([['1', '2', '3'], 25]);
+    expect([takenBy('a'), Math.max(...limits)]).toEqual([['1', '2', '3'], 1]);
+  });
+
+  test('is read with no more than it holds, and further only where the endpoint takes less of it', async () => {
+    const limits: number[] = [];
+    const { outbox, tell, takenBy, pass } = runWebhooks({
+      webhooks: { batchSize: 3 },
+      around: (made) =>
+        spied(made, 'read', (_lane, limit: number) => {
+          limits.push(limit);
+        }),
+    });
+    tell('1 2 3');
+    await pass(10);
+    expect([takenBy('a'), limits.splice(0)]).toEqual([['1 2 3'], [3, 3]]);
+    const miss = { kind: 'cache_miss' as const, appId: 'app-1', channel: 'private-room' };
+    void outbox.append(Array.from({ length: 40 }, () => miss));
+    tell('4 5 6');
+    await pass(10);
+    expect([takenBy('a'), limits]).toEqual([
+      ['1 2 3', '4 5 6'],
+      [3, 15, 75, 3],
+    ]);
   });
 
   test('waits no longer than its window when the clock is set back', async () => {

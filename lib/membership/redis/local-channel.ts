@@ -30,6 +30,7 @@ export interface Transitions {
 export class LocalChannel {
   readonly appId: string;
   readonly name: string;
+  readonly key: string;
   readonly subscribers = new Map<string, Subscriber>();
   readonly users = new Map<string, LocalUser>();
   /** Whether its subscribers are told the number of subscriptions, as the last change had it. */
@@ -49,11 +50,8 @@ export class LocalChannel {
   constructor(appId: string, name: string, givenUp: GivenUp) {
     this.appId = appId;
     this.name = name;
+    this.key = keyOf({ appId, name });
     this.#givenUp = givenUp;
-  }
-
-  get key(): string {
-    return keyOf(this);
   }
 
   get members(): readonly Member[] {

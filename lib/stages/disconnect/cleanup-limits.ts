@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../../../config/schema.ts';
 import type { BatchReports } from '../../flow/batch-effect.ts';
+import { nextTurn } from '../../flow/fair-batches.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Departure } from '../events.ts';
 import type { Services } from '../services.ts';
@@ -24,7 +25,7 @@ const slotsWithRedis = 64;
 /** How departures are settled: `cleanup` of the configuration, and what the log hears of it. */
 export function cleanupLimits(
   { cleanup, redis }: Config,
-  { clock, telemetry }: Pick<Services, 'clock' | 'telemetry'>,
+  { telemetry }: Pick<Services, 'telemetry'>,
 ): BatchStageLimits<Departure> {
   return {
     mode: cleanup.mode,
@@ -33,7 +34,7 @@ export function cleanupLimits(
       maxWaitMs: cleanup.batchWindowMs,
       by: ({ departed }) => departed.connection.app.id,
       weightOf: ({ leaves }) => Math.max(1, leaves.length / leavesPerDeparture),
-      pacedBy: clock,
+      pacedBy: nextTurn,
       isUrgent: ({ leaves }) => leaves.some(({ channel }) => channel.name.kind === 'presence'),
     },
     concurrency: cleanup.concurrency === 'auto' ? autoSlots(redis) : cleanup.concurrency,

@@ -24,14 +24,15 @@ export function finishLeaves(
   leaves: readonly PendingLeave[],
   results: readonly ChangeResult[],
 ): void {
+  const tellsEach = telemetry.isEnabled('subscription.closed');
   leaves.forEach((leave, index) => {
-    const isFirstAnswer = leave.channel.pendingLeaves.has(leave);
+    const isFirstAnswer = tellsEach && leave.channel.pendingLeaves.has(leave);
     subscriptions.forgetLeave(leave);
     const result = results[index];
+    const isVacated = result?.kind === 'left' && result.vacated;
+    if (!isVacated && !isFirstAnswer) return;
     const fields = { appId: leave.channel.app.id, channel: leave.channel.name.name };
-    if (result?.kind === 'left' && result.vacated) telemetry.emit('channel.vacated', fields);
-    if (isFirstAnswer && telemetry.isEnabled('subscription.closed')) {
-      telemetry.emit('subscription.closed', { ...fields, socketId: leave.socketId });
-    }
+    if (isVacated) telemetry.emit('channel.vacated', fields);
+    if (isFirstAnswer) telemetry.emit('subscription.closed', { ...fields, socketId: leave.socketId });
   });
 }

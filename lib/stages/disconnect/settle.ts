@@ -33,7 +33,11 @@ export const settle = defineStage({
 
 /** The batch's leaves that no store has answered; one that a join carries and that is not answered yet is told again. */
 function pendingLeaves(batch: Batch<Departure>): readonly PendingLeave[] {
-  return batch.flatMap(({ leaves }) => leaves.filter((leave) => leave.channel.pendingLeaves.has(leave)));
+  const pending: PendingLeave[] = [];
+  for (const { leaves } of batch) {
+    for (const leave of leaves) if (leave.channel.pendingLeaves.has(leave)) pending.push(leave);
+  }
+  return pending;
 }
 
 /** Waits for every answer before it fails: nothing of this attempt is under way when the next one begins. */

@@ -11,18 +11,18 @@ const kindsWithClientEvents: readonly ChannelKind[] = ['private', 'encrypted', '
 /** The app allows them, the channel's kind does, the sender is subscribed, the data is small enough (protocol.md 6). */
 export function authorizeClientEvent(
   connection: Connection,
-  { event, channel, data }: Extract<ClientMessage, { kind: 'client-event' }>,
+  { event, channel, data, encoded }: Extract<ClientMessage, { kind: 'client-event' }>,
   { http }: Config,
 ): AuthorizedMessage {
   if (!connection.app.config.clientEvents.enabled) throw new SpillwayError('client-event.disabled');
-  const name = parseChannelName(channel);
+  const subscription = connection.subscriptions.get(channel);
+  const name = subscription === undefined ? parseChannelName(channel) : subscription.channel.name;
   if (name === undefined || !kindsWithClientEvents.includes(name.kind)) {
     throw new SpillwayError('client-event.channel-kind', { channel });
   }
-  const subscription = connection.subscriptions.get(channel);
   if (subscription === undefined) throw new SpillwayError('client-event.not-subscribed', { channel });
   if (Buffer.byteLength(data) > http.maxEventBytes) {
     throw new SpillwayError('client-event.too-large', { limitBytes: http.maxEventBytes });
   }
-  return { kind: 'client-event', connection, channel, event, data, userId: subscription.userId };
+  return { kind: 'client-event', connection, channel, event, data, encoded, userId: subscription.userId };
 }

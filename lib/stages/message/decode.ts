@@ -1,22 +1,25 @@
-import { decodeClientMessage } from '../../protocol/client-messages.ts';
+import { ClientEventReader } from '../../protocol/client-event-reader.ts';
+import { type ClientMessage, decodeClientMessage } from '../../protocol/client-messages.ts';
 import { defineStage } from '../define-stage.ts';
 import type { MessageDecoded, MessageOpened } from '../events.ts';
 
-/** From text to one of the messages a client may send (protocol.md 2). */
+const clientEvents = new ClientEventReader();
+
+/** From bytes to one of the messages a client may send (protocol.md 2). */
 export const decode = defineStage({
   name: 'decode',
-  needs: ['telemetry'],
-  map: ({ connection, text }: MessageOpened, { telemetry }): MessageDecoded => {
-    const message = decodeClientMessage(text);
+  needs: ['config', 'telemetry'],
+  map: ({ connection, frame }: MessageOpened, { config, telemetry }): MessageDecoded => {
+    const message = (config.server.fastPaths ? clientEvents.read(frame) : undefined) ?? decodeText(frame);
     if (telemetry.isEnabled('message.received')) {
       const { app, socketId } = connection;
-      telemetry.emit('message.received', {
-        appId: app.id,
-        socketId,
-        kind: message.kind,
-        bytes: Buffer.byteLength(text),
-      });
+      const { kind } = message;
+      telemetry.emit('message.received', { appId: app.id, socketId, kind, bytes: frame.length });
     }
     return { connection, message };
   },
 });
+
+function decodeText(frame: Buffer): ClientMessage {
+  return decodeClientMessage(frame.toString('utf8'));
+}

@@ -10,6 +10,6 @@ export const open = defineStage({
     const { connection } = transport;
     if (connection === undefined || connection.closing) return DROP;
     if (typeof frame === 'number') throw new SpillwayError('message.binary');
-    return { connection, text: frame };
+    return { connection, frame };
   },
 });

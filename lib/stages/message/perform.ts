@@ -1,4 +1,4 @@
-import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
+import { isPromise, type MaybePromise } from '../../flow/maybe-promise.ts';
 import { pong } from '../../protocol/server-messages.ts';
 import { defineStage } from '../define-stage.ts';
 import type { AuthorizedMessage } from '../events.ts';
@@ -33,14 +33,14 @@ export const perform = defineStage({
     if (message.connection.closing) return DROP;
     switch (message.kind) {
       case 'subscribe':
-        return andThen(subscribe(message, services), () => message);
+        return once(subscribe(message, services), message);
       case 'unsubscribe':
         services.departures.next(message);
         return message;
       case 'signin':
-        return andThen(signIn(message, services), () => message);
+        return once(signIn(message, services), message);
       case 'client-event':
-        return andThen(sendClientEvent(message, services), () => message);
+        return once(sendClientEvent(message, services), message);
       case 'ping':
         services.fanout.reply(message.connection, pong());
         return message;
@@ -49,3 +49,12 @@ export const perform = defineStage({
     }
   },
 });
+
+/** The message, once it is done. What has to wait is apart: a function in reach of `message` would be made for each one. */
+function once(done: MaybePromise<unknown>, message: AuthorizedMessage): MaybePromise<AuthorizedMessage> {
+  return isPromise(done) ? onceSettled(done, message) : message;
+}
+
+function onceSettled(done: PromiseLike<unknown>, message: AuthorizedMessage): PromiseLike<AuthorizedMessage> {
+  return done.then(() => message);
+}

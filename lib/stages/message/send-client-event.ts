@@ -1,4 +1,4 @@
-import { andThen, type MaybePromise } from '../../flow/maybe-promise.ts';
+import { isPromise, type MaybePromise } from '../../flow/maybe-promise.ts';
 import type { AuthorizedMessage } from '../events.ts';
 import type { Services } from '../services.ts';
 
@@ -11,11 +11,22 @@ type Needs = Pick<Services, 'bus' | 'endpoints' | 'outbox' | 'telemetry'>;
  * nothing else of the client's goes along (protocol.md 6).
  */
 export function sendClientEvent(message: ClientEvent, services: Needs): MaybePromise<void> {
-  return andThen(publish(message, services), () => tellEndpoints(message, services));
+  const published = publish(message, services);
+  return isPromise(published)
+    ? tellEndpointsAfter(published, message, services)
+    : tellEndpoints(message, services);
+}
+
+function tellEndpointsAfter(
+  published: PromiseLike<void>,
+  message: ClientEvent,
+  services: Needs,
+): MaybePromise<void> {
+  return published.then(() => tellEndpoints(message, services));
 }
 
 function publish(
-  { connection, channel, event, data, userId }: ClientEvent,
+  { connection, channel, event, data, encoded, userId }: ClientEvent,
   { bus, telemetry }: Needs,
 ): MaybePromise<void> {
   const { app, socketId } = connection;
@@ -34,9 +45,10 @@ function publish(
     channel,
     event,
     data,
+    encoded,
+    userId,
     exceptSocketId: socketId,
     fromClient: true,
-    ...(userId === undefined ? {} : { userId }),
   });
 }
 

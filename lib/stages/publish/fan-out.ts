@@ -8,14 +8,8 @@ export const fanOut = defineStage({
   needs: ['bus'],
   map: (published: PublishedEvent, { bus }): MaybePromise<PublishedEvent> => {
     const { app, channel, event, data, exceptSocketId } = published;
-    const sent = bus.publish({
-      kind: 'event',
-      appId: app.id,
-      channel: channel.name,
-      event,
-      data,
-      ...(exceptSocketId === undefined ? {} : { exceptSocketId }),
-    });
+    const message = { kind: 'event', appId: app.id, channel: channel.name, event, data } as const;
+    const sent = bus.publish(exceptSocketId === undefined ? message : { ...message, exceptSocketId });
     return andThen(sent, () => published);
   },
 });

@@ -17,8 +17,10 @@ export const splitByChannel = defineStage({
         });
       }
     }
-    return events.flatMap(({ channels, event, data, exceptSocketId }) =>
-      channels.map((channel) => ({ app, channel, event, data, exceptSocketId })),
-    );
+    const published: PublishedEvent[] = [];
+    for (const { channels, event, data, exceptSocketId } of events) {
+      for (const channel of channels) published.push({ app, channel, event, data, exceptSocketId });
+    }
+    return published;
   },
 });

@@ -6,7 +6,7 @@ import type { TurnChosen, TurnRead } from '../../webhooks/turn.ts';
 import { defineStage } from '../define-stage.ts';
 import type { Services } from '../services.ts';
 import { DROP, type Drop } from '../stage.ts';
-import { batchSizeOf, readLimit } from './read.ts';
+import { batchSizeOf, takes } from './read.ts';
 import { sealed } from './ready-view.ts';
 
 type Needs = Pick<Services, 'clock' | 'config' | 'outbox' | 'schedule'>;
@@ -24,7 +24,7 @@ export const choose = defineStage({
     const { batchWindowMs } = services.config.webhooks;
     const waitsUntilMs = oldest.event.atMs + batchWindowMs;
     const leftMs = waitsUntilMs - services.clock.now();
-    const isPartial = chosen.length < batchSize && isAll(turn, services) && !services.schedule.isDraining;
+    const isPartial = chosen.length < batchSize && turn.isAll && !services.schedule.isDraining;
     // More than the window is left only when the clock was set back: nobody waits for that.
     if (isPartial && leftMs > 0 && leftMs <= batchWindowMs) {
       services.schedule.gather(turn, waitsUntilMs, content.events.length + batchSize - chosen.length);
@@ -33,10 +33,6 @@ export const choose = defineStage({
     return { ...turn, chosen: [oldest, ...others], upTo, ready: toReady(turn, chosen) };
   },
 });
-
-function takes(endpoint: WebhookEndpoint, { event }: PendingEvent): boolean {
-  return event.kind === 'spillway_coalesced' || endpoint.takes(event.kind, event.channel);
-}
 
 function firstTaken(
   events: readonly PendingEvent[],
@@ -55,11 +51,6 @@ function firstTaken(
   return { chosen, upTo };
 }
 
-/** Whether nothing is behind what was read. */
-function isAll({ content, endpoint }: TurnRead, { config }: Needs): boolean {
-  return content.events.length < readLimit(endpoint, config);
-}
-
 /** The endpoint takes none of what was read. */
 function goOn(turn: TurnRead, upTo: number | undefined, services: Needs): MaybePromise<Drop> {
   const { outbox, schedule } = services;
@@ -68,7 +59,7 @@ function goOn(turn: TurnRead, upTo: number | undefined, services: Needs): MaybeP
     return DROP;
   }
   return andThen(outbox.skip(turn.lane, turn.content.token, upTo), (isSkipped) => {
-    if (isSkipped && isAll(turn, services)) schedule.idle(turn);
+    if (isSkipped && turn.isAll) schedule.idle(turn);
     else schedule.again(turn);
     return DROP;
   });

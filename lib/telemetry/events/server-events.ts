@@ -16,6 +16,7 @@ export const serverEvents = {
       adminPort: 'number?',
       nodeId: 'string',
       apps: 'number',
+      workers: 'number?',
       version: 'string',
     },
   },

@@ -21,6 +21,7 @@ function open({ coalesces = true } = {}) {
   const ended: Connection[] = [];
   const parts: DeliveryParts = {
     registry: node.registry,
+    connections: { find: (socketId) => node.connections.find((one) => one.socketId === socketId) },
     fanout: node.fanout,
     announcer: new Announcer(node.registry, node.fanout, { windowMs: 50 }),
     signedIn: new UserConnections(),

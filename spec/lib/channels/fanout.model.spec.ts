@@ -61,7 +61,7 @@ class Model {
         return;
       case 'send': {
         const { connection } = this.clients[step.socket]!;
-        this.#publish(connection.app.id, step.channel, connection.socketId, 0);
+        this.#publish(connection.app.id, step.channel, connection, 0);
         return;
       }
       case 'member': {
@@ -93,14 +93,14 @@ class Model {
     }
   }
 
-  #publish(appId: string, name: string, except: string | undefined, version: number): void {
+  #publish(appId: string, name: string, except: Connection | undefined, version: number): void {
     const app = apps.find(({ id }) => id === appId)!;
     const text = `${name} ${this.#count++}`;
     this.node.fanout.publish(this.node.channel(name, app), text, except, version);
     for (const client of this.clients) {
       const snapshot = client.subscribed.get(name);
       if (client.connection.app.id !== appId || snapshot === undefined) continue;
-      if (client.connection.socketId === except) continue;
+      if (client.connection === except) continue;
       if (version > 0 && version <= snapshot) continue;
       this.#expect(client, name, text);
     }

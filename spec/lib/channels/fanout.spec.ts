@@ -37,7 +37,7 @@ describe('an event', () => {
 
   test('is not sent to the connection it excludes', () => {
     const { node, channel, members } = room(2);
-    node.fanout.publish(channel, 'a', members[0]!.connection.socketId);
+    node.fanout.publish(channel, 'a', members[0]!.connection);
     node.flush();
     expect(members.map(({ transport }) => transport.frames)).toEqual([[], ['a']]);
   });
@@ -137,8 +137,8 @@ describe('several events in one turn', () => {
   test('exclude their senders one by one', () => {
     const { node, channel, members } = room(3);
     const [a, b] = members;
-    node.fanout.publish(channel, 'from a', a!.connection.socketId);
-    node.fanout.publish(channel, 'from b', b!.connection.socketId);
+    node.fanout.publish(channel, 'from a', a!.connection);
+    node.fanout.publish(channel, 'from b', b!.connection);
     node.fanout.publish(channel, 'from outside');
     node.flush();
     expect(members.map(({ transport }) => transport.writes)).toEqual([

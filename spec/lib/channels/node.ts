@@ -30,6 +30,7 @@ export class SpecNode {
     this.interest.push(`${interested ? '+' : '-'}${channel}`),
   );
   readonly subscriptions = new Subscriptions(this.registry);
+  readonly connections: Connection[] = [];
   readonly slow: Connection[] = [];
   readonly inline: (readonly [channel: string, entries: number])[] = [];
   readonly fanout: Fanout;
@@ -58,6 +59,7 @@ export class SpecNode {
     this.#sockets++;
     const connection = new Connection(`1.${this.#sockets}`, app, transport, 0);
     transport.connection = connection;
+    this.connections.push(connection);
     return { connection, transport };
   }
 

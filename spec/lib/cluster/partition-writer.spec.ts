@@ -50,6 +50,26 @@ describe('a batch', () => {
     await node.close();
   });
 
+  test('waits in a crowd for a turn of the event loop in which nothing comes, and goes with what came', async () => {
+    const { node, link, say } = await openNode({ partitions: 2 });
+    say('a');
+    say('elsewhere', 1);
+    setImmediate(() => say('b'));
+    await elapse(5);
+    expect(batchesOf(link)).toEqual([['a', 'b'], ['elsewhere']]);
+    await node.close();
+  });
+
+  test('does not wait in a crowd when it has 64 changes', async () => {
+    const { node, link, source, say } = await openNode();
+    for (let i = 1; i < 64; i++) source.add(0, `${i}`);
+    say('the last');
+    setImmediate(() => say('late'));
+    await elapse(1);
+    expect(batchesOf(link).map(({ length }) => length)).toEqual([64, 1]);
+    await node.close();
+  });
+
   test('of leaves goes at once when none was sent lately, and otherwise 100 ms behind that', async () => {
     const { node, link, source } = await openNode();
     const leave = (text: string): void => {

@@ -224,7 +224,7 @@ describe('the store is away:', () => {
     await elapse(1000);
     expect(source.answers).toEqual([]);
     link.up$.next(true);
-    await elapse(0);
+    await elapse(1);
     expect(link.callsOf('apply').map(({ args }) => args[2])).toEqual([1, 1, 2]);
     expect(source.answers).toEqual(['ok:first', 'ok:second']);
     expect(store.textsOf(0)).toEqual(['first', 'second']);
@@ -238,7 +238,7 @@ describe('the store is away:', () => {
     for (let p = 0; p < 16; p++) source.add(p, `held ${p}`);
     link.holds = ({ script }) => script === 'apply';
     link.up$.next(true);
-    await elapse(0);
+    await elapse(1);
     expect([link.held, node.metrics.scriptsInFlight, node.metrics.scriptsWaiting]).toEqual([4, 4, 12]);
     link.release(1);
     await elapse(0);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { toConnectionRequest } from '../../../lib/edge/connection-request.ts';
 import { requestFrom } from './requests.ts';
 
@@ -28,6 +29,52 @@ describe('an upgrade request', () => {
       origin: undefined,
       isSecure: true,
     });
+  });
+
+  test.each([
+    ['client=a%20b&version=1%2B2&protocol=%37', 'a b 1+2', '7'],
+    ['client=a+b&protocol=7', 'a b', '7'],
+    ['%63lient=js&protocol=7', 'js', '7'],
+    ['?client=js&protocol=7', 'js', '7'],
+    ['client=one&client=two&protocol=6&protocol=7', 'one', '6'],
+    ['clients=one&client=two&protocols=6&protocol=7', 'two', '7'],
+    ['client&version&protocol', ' ', ''],
+    ['client=&protocol=', '', ''],
+    ['client=a=b&protocol=7=8', 'a=b', '7=8'],
+    ['&&version=8.4.0&', '8.4.0', undefined],
+    ['client=x%zz&protocol=7', 'x%zz', '7'],
+  ])('with the query %s says of its client %j, of its protocol %j', (query, client, protocol) => {
+    const { client: found, protocol: spoken } = read(`/app/my-key?${query}`);
+    expect([found, spoken]).toEqual([client, protocol]);
+  });
+
+  test('is read as a browser would read its query, whatever is in it', () => {
+    const part = fc.constantFrom(
+      'client',
+      'version',
+      'protocol',
+      'x',
+      '=',
+      '&',
+      '7',
+      '%',
+      '%41',
+      '+',
+      '?',
+      ';',
+      '#',
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
+        const query = parts.join('');
+        const { client, protocol } = read(`/app/my-key?${query}`);
+        const wanted = new URLSearchParams(query);
+        const library = [wanted.get('client'), wanted.get('version')]
+          .filter((text) => text !== null)
+          .join(' ');
+        expect([client, protocol]).toEqual([library, wanted.get('protocol') ?? undefined]);
+      }),
+    );
   });
 
   test.each([

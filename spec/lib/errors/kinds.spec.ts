@@ -64,6 +64,7 @@ describe.each(table)('an error of kind $kind', ({ kind, code, level, retryAfter,
       req: { complete: true },
       setHeader: (name: string, value: string) => headers.set(name, value),
       writeHead: () => undefined,
+      write: () => true,
       end: () => undefined,
     };
     answerError(response as unknown as Parameters<typeof answerError>[0], new SpillwayError(code));

@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { map, mergeMap, of, timer } from 'rxjs';
-import { type Batch, type BatchShape, FairBatches } from '../../../lib/flow/fair-batches.ts';
-import { ManualClock } from '../manual-clock.ts';
+import {
+  type Batch,
+  type BatchShape,
+  FairBatches,
+  type NextTurn,
+  nextTurn,
+} from '../../../lib/flow/fair-batches.ts';
 import { type Marbles, marbles } from './marbles.ts';
 
 const joined = (batch: readonly string[]): string => batch.join('');
@@ -132,39 +137,108 @@ describe('slots', () => {
 });
 
 describe('with one batch a turn', () => {
+  /** In virtual time a turn is a millisecond. */
+  const pacedBy: NextTurn = (work) => {
+    const turn = timer(1).subscribe(work);
+    return () => turn.unsubscribe();
+  };
+
   test('a storm is worked on batch by batch', () => {
     const source = '   -(abcdefg)------------';
-    const expected = ' -xyz---t--------------';
-    expectBatches(
-      source,
-      expected,
-      { x: 'ab', y: 'cd', z: 'ef', t: 'g' },
-      { shape: { pacedBy: new ManualClock() } },
-    );
+    const expected = ' --xyz-t--------------';
+    const values = { x: 'ab', y: 'cd', z: 'ef', t: 'g' };
+    expectBatches(source, expected, values, { shape: { maxWaitMs: 5, pacedBy } });
   });
 
-  test('others have twice the time that a batch took', () => {
-    marbles(({ hot, expectObservable, flush }) => {
-      const clock = new ManualClock();
-      const batches = new FairBatches<string>({ maxSize: 2, maxWaitMs: 6, pacedBy: clock }, 1);
-      batches.batches$.subscribe(() => {
-        clock.advance(3);
-        batches.free();
-      });
-      expectObservable(batches.batches$.pipe(map(joined))).toBe('-x-----y-----z-', {
-        x: 'ab',
-        y: 'cd',
-        z: 'ef',
-      });
-      hot('-(abcdef)--------').subscribe((item) => batches.push(item));
-      flush();
-    });
+  test('a batch waits for its turn and for a slot', () => {
+    const source = '   -(abcdef)-------------';
+    const expected = ' --xy---z-------------';
+    const run = { shape: { pacedBy }, slots: 2, takesMs: 5 };
+    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'ef' }, run);
+  });
+
+  test('none leaves in the stack of whoever pushes, and one in a turn', () => {
+    const turns: (() => void)[] = [];
+    const byHand: NextTurn = (work) => {
+      turns.push(work);
+      return () => undefined;
+    };
+    const batches = new FairBatches<string>({ maxSize: 1, maxWaitMs: 6, pacedBy: byHand }, 9);
+    const seen: string[] = [];
+    batches.batches$.subscribe((batch) => seen.push(joined(batch)));
+    const seenAfter = (step: () => void): string => {
+      step();
+      return joined(seen);
+    };
+    const turn = () => turns.shift()?.();
+    expect([
+      seenAfter(() => batches.push('a')),
+      seenAfter(() => batches.push('b')),
+      seenAfter(turn),
+      seenAfter(() => batches.free()),
+      seenAfter(turn),
+      seenAfter(() => batches.push('c')),
+      seenAfter(turn),
+    ]).toEqual(['', '', 'a', 'a', 'ab', 'ab', 'abc']);
+    batches.close();
+  });
+
+  test('what a window ends with leaves at its end', () => {
+    const source = '   -a---b--------------';
+    const expected = ' ----x---y-------------';
+    const run = { shape: { maxSize: 9, maxWaitMs: 3, pacedBy } };
+    expectBatches(source, expected, { x: 'a', y: 'b' }, run);
+  });
+
+  test('groups take turns', () => {
+    const source = '   -(abcdAB)-------------';
+    const expected = ' --xyz-----------------';
+    const values = { x: 'ab', y: 'AB', z: 'cd' };
+    expectBatches(source, expected, values, { shape: { by: byCase, pacedBy } });
   });
 
   test('completion waits for no turn', () => {
     const source = '   -(abcde|)-------------';
     const expected = ' -(xyz)----------------';
-    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'e' }, { shape: { pacedBy: new ManualClock() } });
+    expectBatches(source, expected, { x: 'ab', y: 'cd', z: 'e' }, { shape: { pacedBy } });
+  });
+
+  test.each(['complete', 'close'] as const)('no turn is awaited after %s', (end) => {
+    let awaited = 0;
+    const batches = new FairBatches<string>(
+      {
+        maxSize: 1,
+        maxWaitMs: 6,
+        pacedBy: () => {
+          awaited++;
+          return () => awaited--;
+        },
+      },
+      1,
+    );
+    batches.push('a');
+    expect(awaited).toBe(1);
+    batches[end]();
+    expect(awaited).toBe(0);
+  });
+});
+
+describe('nextTurn', () => {
+  const aTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+  test('calls back once the stack has ended', async () => {
+    const seen: string[] = [];
+    nextTurn(() => seen.push('turn'));
+    seen.push('stack');
+    await aTurn();
+    expect(seen).toEqual(['stack', 'turn']);
+  });
+
+  test('calls nobody back who has taken it back', async () => {
+    const seen: string[] = [];
+    nextTurn(() => seen.push('turn'))();
+    await aTurn();
+    expect(seen).toEqual([]);
   });
 });
 

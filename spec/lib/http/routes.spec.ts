@@ -5,7 +5,7 @@ import { lifecycleSnapshot } from '../../../lib/http/lifecycle-snapshot.ts';
 import { listChannels } from '../../../lib/http/list-channels.ts';
 import { listUsers } from '../../../lib/http/list-users.ts';
 import { publishBatch, publishEvents } from '../../../lib/http/publish-events.ts';
-import { findRoute } from '../../../lib/http/routes.ts';
+import { findRoute, publishRoutes } from '../../../lib/http/routes.ts';
 import { showChannel } from '../../../lib/http/show-channel.ts';
 import { terminateConnections } from '../../../lib/http/terminate-connections.ts';
 
@@ -79,5 +79,13 @@ describe('a request', () => {
     ['get', '/apps/1/channels'],
   ])('%s %s is told that the method is wrong', (method, path) => {
     expect(codeOf(method, path)).toBe('http.method');
+  });
+});
+
+describe('the routes of those who publish', () => {
+  test('are what any other look-up of their paths finds', () => {
+    const found = publishRoutes(['1', 'app-1', 'a.b~c_D']);
+    expect(found.size).toBe(6);
+    for (const [path, route] of found) expect(route).toEqual(findRoute('POST', path));
   });
 });

@@ -1,7 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs, {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { openLogFile } from '../../../lib/telemetry/log-destination.ts';
 
@@ -18,7 +27,7 @@ async function readAll(reader: number): Promise<string> {
   const chunk = Buffer.alloc(65_536);
   let text = '';
   for (let quiet = 0; quiet < 20; quiet += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((done) => setTimeout(done, 10));
     for (let n = tryRead(reader, chunk); n > 0; n = tryRead(reader, chunk)) {
       text += chunk.toString('utf8', 0, n);
       quiet = 0;
@@ -51,6 +60,58 @@ describe('the log destination', () => {
     await destination.close();
     expect(readFileSync(path, 'utf8')).toBe(lines.join(''));
     expect(destination.dropped).toBe(0);
+  });
+
+  test('a line is written though none follows it', async () => {
+    const { reader, writer } = openPipe(join(folder, 'pipe'));
+    const destination = openLogFile({ fd: writer });
+    destination.write('one\n');
+    expect(await readAll(reader)).toBe('one\n');
+    await destination.close();
+    closeSync(reader);
+  });
+
+  test('lines that come together are one write', async () => {
+    const path = join(folder, 'log');
+    const write = jest.spyOn(fs, 'write');
+    const destination = openLogFile({ fd: openSync(path, 'w') });
+    for (const line of ['one\n', 'two\n', 'three\n']) destination.write(line);
+    await destination.close();
+    expect(write).toHaveBeenCalledTimes(1);
+    expect(readFileSync(path, 'utf8')).toBe('one\ntwo\nthree\n');
+    write.mockRestore();
+  });
+
+  test('lines that come while others are being written are written though none follows them', async () => {
+    const { reader, writer } = openPipe(join(folder, 'pipe'));
+    const destination = openLogFile({ fd: writer });
+    // More than the pipe holds: the write is under way until it is read.
+    const long = `${'x'.repeat(99)}\n`.repeat(1_000);
+    destination.write(long);
+    destination.write('last\n');
+    expect(await readAll(reader)).toBe(`${long}last\n`);
+    await destination.close();
+    closeSync(reader);
+  });
+
+  test('what waits is written when the process ends by an error', () => {
+    const path = join(folder, 'log');
+    const script = join(folder, 'script.ts');
+    const module = resolve('lib/telemetry/log-destination.ts');
+    writeFileSync(
+      script,
+      `import { openSync } from 'node:fs';
+       import { openLogFile } from '${module}';
+       const destination = openLogFile({ fd: openSync('${path}', 'w') });
+       process.on('uncaughtExceptionMonitor', () => destination.write('last\\n'));
+       setImmediate(() => {
+         destination.write('one\\n');
+         throw new Error('unforeseen');
+       });`,
+    );
+    const { status } = spawnSync(process.execPath, [resolve('node_modules/.bin/jiti'), script]);
+    expect(status).toBe(1);
+    expect(readFileSync(path, 'utf8')).toBe('one\nlast\n');
   });
 
   test('a closed pipe ends the log, not the process', async () => {
