@@ -19,11 +19,7 @@ export const modulesForStages: Readonly<Record<string, string>> = {
 };
 
 /** What a worker process runs (`server.workers`). */
-export const workerEntry = join(
-  dirname(fileURLToPath(import.meta.url)),
-  'cli',
-  `worker-process${extension}`,
-);
+export const workerEntry = join(dirname(fileURLToPath(import.meta.url)), 'cli', `worker-process${extension}`);
 
 function rootAbove(folder: string): string {
   if (existsSync(join(folder, 'package.json'))) return folder;

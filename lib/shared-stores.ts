@@ -104,6 +104,7 @@ function createMembership({ link, node, outbox, config, deliverHere, tools }: Me
     link,
     announce: (announcement) => deliverHere({ kind: 'membership', ...announcement }),
     localMembers: (appId, channel) => membership.localMembers(appId, channel),
+    isUnconfirmed: (appId, channel) => membership.isUnconfirmed(appId, channel),
     hasMembers: (channel) => parseChannelName(channel)?.kind === 'presence',
     isCounted: (appId, channel) => countsSubscriptions(appId) && parseChannelName(channel)?.kind !== 'user',
     onFailed: failuresTold(telemetry)('membership'),

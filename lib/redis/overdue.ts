@@ -1,16 +1,25 @@
 interface Call {
-  readonly atMs: number;
+  readonly atRanMs: number;
 }
 
-/** Tells when a call has waited too long for its answer: the first sign of a store that hangs. Costs one timer. */
+/**
+ * Tells when a call has waited too long for its answer: the first sign of a store that hangs. Time in which this process
+ * stood still does not count, for nothing was sent or read in it: a wait is counted in steps of a quarter of the limit,
+ * however late the end of one is noticed. Costs one timer.
+ */
 export class Overdue {
   readonly #waiting = new Set<Call>();
   readonly #limitMs: number;
+  readonly #stepMs: number;
   readonly #onOverdue: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #steppedAtMs = 0;
+  /** What was counted up to the last step. */
+  #ranMs = 0;
 
   constructor(limitMs: number, onOverdue: () => void) {
     this.#limitMs = limitMs;
+    this.#stepMs = limitMs / 4;
     this.#onOverdue = onOverdue;
   }
 
@@ -20,28 +29,44 @@ export class Overdue {
 
   /** Call what it answers when the answer came, whichever. */
   begin(): () => void {
-    const call = { atMs: performance.now() };
+    if (this.#timer === undefined) {
+      this.#steppedAtMs = performance.now();
+      this.#schedule();
+    }
+    const call = { atRanMs: this.#ranMs + this.#sinceStepMs() };
     this.#waiting.add(call);
-    this.#timer ??= setTimeout(() => this.#check(), this.#limitMs);
     return () => {
       this.#waiting.delete(call);
     };
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#stop();
     this.#waiting.clear();
   }
 
-  /** After a pause of this process the answers may be there, unread: they are read before this is decided. */
-  #check(): void {
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => this.#step(), this.#stepMs);
+  }
+
+  #sinceStepMs(): number {
+    return Math.min(this.#stepMs, performance.now() - this.#steppedAtMs);
+  }
+
+  /** Answers that are there, unread, are read before this is decided. */
+  #step(): void {
+    this.#ranMs += this.#sinceStepMs();
+    this.#steppedAtMs = performance.now();
+    this.#schedule();
     setImmediate(() => {
-      this.#timer = undefined;
       const [oldest] = this.#waiting;
-      if (oldest === undefined) return;
-      const leftMs = oldest.atMs + this.#limitMs - performance.now();
-      if (leftMs <= 0) this.#onOverdue();
-      this.#timer = setTimeout(() => this.#check(), Math.max(leftMs, this.#limitMs / 4));
+      if (oldest === undefined) this.#stop();
+      else if (this.#ranMs - oldest.atRanMs >= this.#limitMs) this.#onOverdue();
     });
   }
 }

@@ -67,6 +67,7 @@ class Kill {
     const [doomed, ...survivors] = this.#cluster.nodes;
     const ports = survivors.map(({ target }) => target?.port ?? 0);
     const crowded = this.#withObservers(this.#crowd.state);
+    if (reconnects) await this.#visit(ports);
     const openMs = await this.#crowd.open([doomed?.target?.port ?? 0]);
     this.#observe(ports);
     const before = await untilNone(() => this.#wrong(crowded), settleMs);
@@ -98,6 +99,14 @@ class Kill {
         ...(reconnects ? [] : above('from the kill to the last event, ms', lastToldMs, withinMs)),
       ],
     };
+  }
+
+  /** Survivors have had clients before: a process that never had one runs its code for the first time. */
+  async #visit(ports: readonly number[]): Promise<void> {
+    await this.#crowd.open(ports);
+    await this.#crowd.drop('end');
+    const left = await untilNone(() => this.#wrong({}), settleMs);
+    if (left.length > 0) throw new Error(left.join('; '));
   }
 
   get #journal() {

@@ -44,6 +44,8 @@ export class ChannelGroup implements Group, Transitions {
   isCounted = false;
   /** The number of subscriptions can be asked for: it does not wait. */
   isCountAsked = false;
+  /** It says what holds whatever the store was told before. */
+  isAssertion = false;
   readonly #onAnswer: (group: ChannelGroup, answer: GroupAnswer) => void;
   readonly #users = new Map<string, UserOps>();
   #ops: Ops = '=';
@@ -121,6 +123,7 @@ export class ChannelGroup implements Group, Transitions {
 
   /** Says of a user, or of the channel, what holds whatever was said before. */
   assertChannel(ops: Ops): void {
+    this.isAssertion = true;
     this.#ops = ops;
   }
 

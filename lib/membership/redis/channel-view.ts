@@ -20,7 +20,7 @@ const step = 2 ** -12;
 /** How many; the next one has to be the store's. */
 const maxSteps = 4_000;
 
-interface ViewKind {
+export interface ViewKind {
   readonly appId: string;
   readonly channel: string;
   /** A presence channel: who is there is kept. */

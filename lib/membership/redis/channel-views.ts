@@ -2,18 +2,18 @@ import type { MaybePromise } from '../../flow/maybe-promise.ts';
 import { StoreAway, type StoreLink } from '../../redis/store-link.ts';
 import type { Member, MembershipAnnouncement, MembershipSnapshot } from '../membership-store.ts';
 import { type HeardChange, parseAnnouncement } from './announcement-text.ts';
-import { type ChangeHere, type ChannelContent, ChannelView } from './channel-view.ts';
+import type { ChangeHere, ChannelContent } from './channel-view.ts';
 import { ReadQueue } from './read-queue.ts';
 import { readView } from './read-view.ts';
-import { hasReached, SnapshotWaiters } from './snapshot-waiters.ts';
-import type { ViewEntry } from './view-entry.ts';
+import { hasReached } from './snapshot-waiters.ts';
+import { newEntry, type ViewEntry } from './view-entry.ts';
 
 /** Channels that are read at a time. */
 const maxReads = 16;
 /** Changes that are held while their channel is read; with more it is read again. */
 const maxHeld = 1_024;
-/** What this node changed while the store was away is asserted first: read sooner, it would be shown as undone. */
-const settleMs = 500;
+/** How often it is looked whether the store has confirmed what this node changed by itself. */
+const settleMs = 100;
 
 export interface ChannelViewsTools {
   readonly link: StoreLink;
@@ -21,6 +21,8 @@ export interface ChannelViewsTools {
   readonly announce: (announcement: MembershipAnnouncement) => void;
   /** The users of a presence channel with a connection to this node. */
   readonly localMembers: (appId: string, channel: string) => Iterable<Member>;
+  /** Whether the store has yet to confirm changes of the channel that were shown here. */
+  readonly isUnconfirmed: (appId: string, channel: string) => boolean;
   /** Whether it is a presence channel. */
   readonly hasMembers: (channel: string) => boolean;
   /** Whether the number of subscriptions of such a channel, no presence channel, is announced. */
@@ -32,6 +34,8 @@ export interface ChannelViewsTools {
 /**
  * What this node knows of the channels that it listens to: read from the store once it listens, and kept up by what the
  * store announces from then on. Subscribers are told in the order of versions; what was missed is told as one difference.
+ * Of a channel that this node changed by itself, while the store was away, nothing of the store's is shown until the store
+ * has confirmed that and the channel was read: sooner, it would be shown as undone.
  */
 export class ChannelViews {
   readonly #tools: ChannelViewsTools;
@@ -46,9 +50,11 @@ export class ChannelViews {
   constructor(tools: ChannelViewsTools) {
     this.#tools = tools;
     this.#link = tools.link;
-    void this.#link.gaps$.forEach(() => this.#readAll(() => true));
+    void this.#link.gaps$.forEach(() => {
+      for (const entry of this.#entries.values()) this.#read(entry);
+    });
     void this.#link.up$.forEach((isUp) => {
-      if (isUp) this.#readAll((entry) => entry.isStale);
+      if (isUp) this.#readStale();
       else for (const entry of [...this.#waiting]) this.#answerAsKnown(entry);
     });
   }
@@ -94,7 +100,7 @@ export class ChannelViews {
   /** From here on every change of the channel is heard: now it can be read. */
   listening(appId: string, channel: string): void {
     const entry = this.#find(appId, channel);
-    if (entry !== undefined) this.#readSoon(entry);
+    if (entry !== undefined) this.#read(entry);
   }
 
   /** Takes what a script said of the channel, the text behind the `m`. False: it cannot be understood. */
@@ -105,6 +111,7 @@ export class ChannelViews {
     if (change === undefined) return false;
     if (entry.reading === 'under way') this.#hold(entry, change);
     // What was heard before the channel is read is in what is read.
+    else if (entry.view.isAhead) this.#read(entry);
     else if (entry.view.isLoaded) this.#take(entry, change);
     return true;
   }
@@ -135,7 +142,7 @@ export class ChannelViews {
   appliedHere(appId: string, channel: string, change: ChangeHere): void {
     const entry = this.#find(appId, channel);
     if (entry === undefined) return;
-    this.#announce(entry.view.appliedHere(change));
+    this.#showHere(entry, change);
     // The store came back just now: nothing else would have the channel read.
     if (this.#link.isUp) this.#readLater();
   }
@@ -148,9 +155,7 @@ export class ChannelViews {
     const hasMembers = this.#tools.hasMembers(channel);
     const isCounted = !hasMembers && this.#tools.isCounted(appId, channel);
     if (!hasMembers && !isCounted) return;
-    const view = new ChannelView({ appId, channel, hasMembers, isCounted });
-    const state = { reading: 'no', isAgain: false, isStale: false } as const;
-    this.#entries.set(key, { appId, channel, view, ...state, waiters: new SnapshotWaiters(), held: [] });
+    this.#entries.set(key, newEntry({ appId, channel, hasMembers, isCounted }));
   }
 
   #hold(entry: ViewEntry, change: HeardChange): void {
@@ -166,32 +171,28 @@ export class ChannelViews {
     const taken = entry.view.take(change);
     if (taken === 'gap') {
       this.#gaps++;
-      this.#readSoon(entry);
+      this.#read(entry);
       return;
     }
     this.#announce(taken);
     this.#answerReached(entry);
   }
 
-  #readAll(isMeant: (entry: ViewEntry) => boolean): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.view.isAhead || isMeant(entry)) this.#readSoon(entry);
-    }
+  #showHere(entry: ViewEntry, change: ChangeHere): void {
+    const announcement = entry.view.appliedHere(change);
+    if (announcement !== undefined) entry.isOutrun = true;
+    this.#announce(announcement);
   }
 
-  /** Now, unless this node tells the store first what it changed by itself. */
-  #readSoon(entry: ViewEntry): void {
-    if (entry.view.isAhead) this.#readLater();
-    else this.#read(entry);
+  /** Those that have to be read since the store is back. */
+  #readStale(): void {
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
+    for (const entry of this.#entries.values()) if (entry.isStale || entry.view.isAhead) this.#read(entry);
   }
 
   #readLater(): void {
-    this.#settling ??= setTimeout(() => {
-      this.#settling = undefined;
-      for (const entry of this.#entries.values()) {
-        if (entry.isStale || entry.view.isAhead) this.#read(entry);
-      }
-    }, settleMs).unref();
+    this.#settling ??= setTimeout(() => this.#readStale(), settleMs).unref();
   }
 
   #read(entry: ViewEntry): void {
@@ -209,9 +210,15 @@ export class ChannelViews {
   }
 
   async #readNow(entry: ViewEntry): Promise<void> {
+    if (entry.view.isAhead && this.#tools.isUnconfirmed(entry.appId, entry.channel)) {
+      entry.reading = 'no';
+      this.#readLater();
+      return;
+    }
     this.#reads++;
     entry.reading = 'under way';
     entry.isAgain = false;
+    entry.isOutrun = false;
     entry.isStale = false;
     entry.held = [];
     try {
@@ -226,10 +233,12 @@ export class ChannelViews {
     const { held } = entry;
     entry.held = [];
     if (this.#find(entry.appId, entry.channel) !== entry) return;
-    this.#announce(entry.view.install(content));
-    this.#answerReached(entry, true);
-    for (const change of held) this.#take(entry, change);
-    if (entry.isAgain) this.#read(entry);
+    if (!entry.isOutrun) {
+      this.#announce(entry.view.install(content));
+      this.#answerReached(entry, true);
+      for (const change of held) this.#take(entry, change);
+    }
+    if (entry.isAgain || entry.isOutrun) this.#read(entry);
   }
 
   #fail(entry: ViewEntry, error: unknown): void {
@@ -279,7 +288,7 @@ export class ChannelViews {
     if (entry === undefined) return { version: 0, members: here };
     const { view } = entry;
     const added = here.filter(({ userId }) => !view.members.has(userId));
-    this.#announce(view.appliedHere({ removed: [], added }));
+    this.#showHere(entry, { removed: [], added });
     return view.snapshot();
   }
 }

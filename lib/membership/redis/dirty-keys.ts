@@ -30,6 +30,11 @@ export class DirtyKeys {
     return this.#channels.size + this.#users;
   }
 
+  /** `key`: as of a local channel. */
+  has(key: string): boolean {
+    return this.#channels.has(key);
+  }
+
   first(): DirtyChannel | undefined {
     return this.#channels.values().next().value;
   }

@@ -5,9 +5,10 @@ import { Batch } from './batch.ts';
 import { ChangesHere } from './changes-here.ts';
 import { ChannelGroup, type Expected, type GroupAnswer } from './channel-group.ts';
 import { type DirtyChannel, DirtyKeys } from './dirty-keys.ts';
-import type { Held, LocalChannel } from './local-channel.ts';
+import { type Held, keyOf, type LocalChannel } from './local-channel.ts';
 import { LocalMembership } from './local-membership.ts';
 import type { MembershipViews } from './membership-views.ts';
+import { ShownAhead } from './shown-ahead.ts';
 import { type WaitingChanges, WaitingQueue } from './waiting-changes.ts';
 
 export interface PartitionTools {
@@ -38,6 +39,7 @@ export class PartitionMembership {
   /** Taken and not answered, in order. */
   readonly #underWay = new Set<ChannelGroup>();
   readonly #lastUnderWay = new Map<string, ChannelGroup>();
+  readonly #shownAhead = new ShownAhead();
   readonly #staleCounts = new Set<LocalChannel>();
   readonly #here: AnswersHere;
   #isAway = false;
@@ -67,6 +69,12 @@ export class PartitionMembership {
   /** Channels whose number of subscriptions the store does not know. */
   get staleCounts(): Iterable<LocalChannel> {
     return this.#staleCounts;
+  }
+
+  /** Whether subscribers here were shown something of the channel that the store has yet to confirm. */
+  isUnconfirmed(appId: string, name: string): boolean {
+    const key = keyOf({ appId, name });
+    return this.#dirty.has(key) || this.#shownAhead.has(key);
   }
 
   waiting(): { readonly changes: number; readonly isUrgent: boolean } {
@@ -163,6 +171,7 @@ export class PartitionMembership {
     const { channel } = group;
     if (group.isNeeded) {
       this.#underWay.add(group);
+      if (group.isAssertion) this.#shownAhead.add(group);
       this.#lastUnderWay.set(channel.key, group);
       this.#staleCounts.delete(channel);
       return true;
@@ -179,6 +188,7 @@ export class PartitionMembership {
   #answered(group: ChannelGroup, answer: GroupAnswer): void {
     const { channel } = group;
     const isExpected = this.#underWay.delete(group);
+    this.#shownAhead.delete(group);
     if (this.#lastUnderWay.get(channel.key) === group) this.#lastUnderWay.delete(channel.key);
     channel.answeredVersion = Math.max(channel.answeredVersion, answer.version);
     if (!isExpected) {
@@ -251,7 +261,10 @@ export class PartitionMembership {
 
   /** Answers everybody who waits from what is known here. */
   #answerHere(): void {
-    for (const group of this.#underWay) this.#here.answer(group);
+    for (const group of this.#underWay) {
+      this.#shownAhead.add(group);
+      this.#here.answer(group);
+    }
     this.#underWay.clear();
     this.#lastUnderWay.clear();
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift())

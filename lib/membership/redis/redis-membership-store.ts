@@ -104,6 +104,11 @@ export class RedisMembershipStore implements MembershipStore, GroupSource {
     return this.#find(appId, channel)?.members ?? [];
   }
 
+  /** Whether this node's subscribers were shown something of the channel that the store has yet to confirm. */
+  isUnconfirmed(appId: string, channel: string): boolean {
+    return this.#partitions[this.#partitionOf(appId, channel)]?.isUnconfirmed(appId, channel) ?? false;
+  }
+
   channels(appId: string, prefix: string): MaybePromise<readonly ChannelSummary[]> {
     const { link } = this.#options;
     if (!link.isUp) return this.#channelsHere(appId, prefix);

@@ -50,6 +50,7 @@ export class BusNode {
       link,
       announce: (announcement) => deliverHere({ kind: 'membership', ...announcement }),
       localMembers: () => [],
+      isUnconfirmed: () => false,
       hasMembers: (channel) => channel.startsWith('presence-'),
       isCounted: (_, channel) => channel.startsWith('counted-'),
       onFailed,

@@ -51,3 +51,14 @@ it('no timer is left when nothing waits', () => {
   jest.advanceTimersByTime(5000);
   expect(jest.getTimerCount()).toBe(0);
 });
+
+it('time in which this process stood still does not count', async () => {
+  jest.useRealTimers();
+  overdue = new Overdue(80, () => told++);
+  const answered = overdue.begin();
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < 200);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(told).toBe(0);
+  answered();
+});

@@ -34,6 +34,8 @@ function open() {
   const told: MembershipAnnouncement[] = [];
   const failures: unknown[] = [];
   const local = new Map<string, readonly Member[]>();
+  /** Channels of which the store has yet to confirm what was shown here. */
+  const unconfirmed = new Set<string>();
   /** Readings under way: each call of `reads.shift()!(reply)` answers the oldest. */
   const reads: ((reply: Reply | Error) => void)[] = [];
   link.answer = () =>
@@ -44,6 +46,7 @@ function open() {
     link,
     announce: (announcement) => told.push(announcement),
     localMembers: (_, channel) => local.get(channel) ?? [],
+    isUnconfirmed: (_, channel) => unconfirmed.has(channel),
     hasMembers: (channel) => channel.startsWith('presence-'),
     isCounted: (_, channel) => channel.startsWith('counted-'),
     onFailed: (error) => failures.push(error),
@@ -58,7 +61,7 @@ function open() {
     await answer(reply);
     told.length = 0;
   };
-  return { link, views, told, failures, local, reads, answer, loaded };
+  return { link, views, told, failures, local, unconfirmed, reads, answer, loaded };
 }
 const usersOf = async (snapshot: MaybePromise<MembershipSnapshot>) => {
   const { version, members } = await snapshot;
@@ -363,15 +366,65 @@ describe('while the store is away', () => {
     expect(views.versionOf(app, room)).toBe(2);
   });
 
-  test('what changed here is not shown as undone because others say more than the next change, once it is back', async () => {
+  test('what changed here is not shown as undone by a reading, however long the store is not told of it', async () => {
+    const { link, views, told, unconfirmed, reads, loaded, answer } = open();
+    await loaded(room, ok(1, 'ada', 'bob'));
+    link.up$.next(false);
+    unconfirmed.add(room);
+    views.appliedHere(app, room, { removed: ['bob'], added: [] });
+    link.up$.next(true);
+    link.gaps$.next();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(reads.length).toBe(0);
+    unconfirmed.delete(room);
+    await jest.advanceTimersByTimeAsync(100);
+    await answer(ok(2, 'ada'));
+    expect(told.map(shortly)).toEqual([[1 + 1 / 4096, 'bob', '']]);
+  });
+
+  test('what was read before it changed here is not shown', async () => {
     const { link, views, told, reads, loaded, answer } = open();
+    await loaded(room, ok(1, 'ada', 'bob'));
+    link.gaps$.next();
+    link.up$.next(false);
+    views.appliedHere(app, room, { removed: ['bob'], added: [] });
+    link.up$.next(true);
+    await answer(ok(1, 'ada', 'bob'));
+    expect(reads.length).toBe(1);
+    await answer(ok(2, 'ada'));
+    expect(told.map(shortly)).toEqual([[1 + 1 / 4096, 'bob', '']]);
+  });
+
+  test('what was announced before it changed here, and is heard late, is not shown', async () => {
+    const { link, views, told, unconfirmed, loaded, answer } = open();
     await loaded(room, ok(1, 'ada'));
     link.up$.next(false);
+    unconfirmed.add(room);
+    views.appliedHere(app, room, { removed: [], added: [member('bob')] });
+    views.appliedHere(app, room, { removed: ['bob'], added: [] });
+    link.up$.next(true);
+    views.heard(app, room, heardText(2, ['bob']));
+    unconfirmed.delete(room);
+    await jest.advanceTimersByTimeAsync(100);
+    views.heard(app, room, heardText(3, [], ['bob']));
+    await answer(ok(3, 'ada'));
+    expect(told.map(shortly)).toEqual([
+      [1 + 1 / 4096, '', 'bob'],
+      [1 + 2 / 4096, 'bob', ''],
+    ]);
+  });
+
+  test('what changed here is not shown as undone because others say more than the next change, once it is back', async () => {
+    const { link, views, told, unconfirmed, reads, loaded, answer } = open();
+    await loaded(room, ok(1, 'ada'));
+    link.up$.next(false);
+    unconfirmed.add(room);
     views.appliedHere(app, room, { removed: [], added: [member('bob')] });
     link.up$.next(true);
     views.heard(app, room, heardText(3, ['cleo']));
     expect(reads.length).toBe(0);
-    jest.advanceTimersByTime(500);
+    unconfirmed.delete(room);
+    await jest.advanceTimersByTimeAsync(100);
     await answer(ok(4, 'ada', 'cleo', 'bob'));
     expect(told.map(shortly)).toEqual([
       [1 + 1 / 4096, '', 'bob'],
@@ -379,9 +432,10 @@ describe('while the store is away', () => {
     ]);
   });
 
-  test('a channel that is new then is read when what changed here has had its time', async () => {
-    const { link, views, reads, local, answer } = open();
+  test('a channel that is new then is read when the store has confirmed what changed here', async () => {
+    const { link, views, unconfirmed, reads, local, answer } = open();
     link.up$.next(false);
+    unconfirmed.add(room);
     views.setInterest(app, room, true);
     local.set(room, [member('ada')]);
     views.appliedHere(app, room, { removed: [], added: [member('ada')] });
@@ -389,7 +443,8 @@ describe('while the store is away', () => {
     views.listening(app, room);
     const snapshot = usersOf(views.snapshot(app, room, 0));
     expect(reads.length).toBe(0);
-    jest.advanceTimersByTime(500);
+    unconfirmed.delete(room);
+    await jest.advanceTimersByTimeAsync(100);
     await answer(ok(1, 'ada'));
     expect(await snapshot).toEqual({ version: 1, users: ['ada'] });
   });
@@ -425,6 +480,7 @@ test('an announcement that is not taken holds up nothing', async () => {
       throw error;
     },
     localMembers: () => [],
+    isUnconfirmed: () => false,
     hasMembers: () => true,
     isCounted: () => false,
     onFailed: (failure) => failures.push(failure),

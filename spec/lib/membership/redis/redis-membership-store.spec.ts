@@ -387,6 +387,44 @@ describe('membership on the shared store', () => {
       ]);
     });
 
+    test('what was shown is not confirmed before the store has answered it, be it under way or told when it is back', () => {
+      const { store, told, commit, away, back } = openAway();
+      told(join('1.1', ada), join('1.2', { user: 'bob' }));
+      const isUnconfirmed = () => store.isUnconfirmed('app-1', room);
+      void store.apply([leave('1.1')]);
+      const underWay = store.take(0, 64);
+      const seen = [isUnconfirmed()];
+      away();
+      seen.push(isUnconfirmed());
+      back();
+      commit(underWay);
+      seen.push(isUnconfirmed());
+      away();
+      void store.apply([leave('1.2')]);
+      seen.push(isUnconfirmed());
+      back();
+      const asserted = store.take(0, 64);
+      seen.push(isUnconfirmed());
+      commit(asserted);
+      expect([...seen, isUnconfirmed()]).toEqual([false, true, false, true, true, false]);
+    });
+
+    test('what was shown of a channel that is told in pieces is confirmed with the last of them', () => {
+      const { store, told, away, back, send } = openAway();
+      const users = Array.from({ length: 10 }, (_, i) => `user-${i}`);
+      told(...users.map((user) => join(`1.${user}`, { user })), join('2.1'));
+      away();
+      void store.apply(users.map((user) => leave(`1.${user}`)));
+      back();
+      const seen: boolean[] = [];
+      while (store.waiting(0).changes > 0) {
+        send(4);
+        seen.push(store.isUnconfirmed('app-1', room));
+      }
+      expect(seen.length).toBeGreaterThan(1);
+      expect(seen).toEqual(seen.map((_, i) => i < seen.length - 1));
+    });
+
     test('nothing is kept of who came and went', () => {
       const { store, away, back, pokes } = openAway();
       away();
