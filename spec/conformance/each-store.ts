@@ -65,11 +65,17 @@ function twoNodes(): Kind {
 
 /**
  * Declares the cases for stores that answer at once, with every short cut and with none, for stores that answer late, and
- * for two nodes that share a Redis. `SPILLWAY_SPEC_STORES` (`prompt`, `general`, `late` or `cluster`) chooses one. Every client is closed after its case.
+ * for two nodes that share a Redis. `SPILLWAY_SPEC_STORES` (`prompt`, `general`, `late` or `cluster`) chooses one. Every
+ * client is closed after its case.
  */
 export function overEveryStore(declare: (start: Start) => void): void {
+  overStoresExcept([], declare);
+}
+
+/** As `overEveryStore`, without those of some names. */
+export function overStoresExcept(leftOut: readonly string[], declare: (start: Start) => void): void {
   const wanted = process.env['SPILLWAY_SPEC_STORES'] ?? '';
-  const chosen = kinds.filter(({ name }) => wanted === '' || wanted === name);
+  const chosen = kinds.filter(({ name }) => (wanted === '' || wanted === name) && !leftOut.includes(name));
   describe.each(chosen)('$title', (kind) => {
     const ofRun: Started[] = [];
     const ofCase: Started[] = [];

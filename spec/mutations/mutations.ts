@@ -318,7 +318,7 @@ const rows: readonly Row[] = [
     '4',
     'any signature',
     'lib/protocol/signatures.ts',
-    "return timingSafeEqual(expected, Buffer.from(hex, 'hex'));",
+    'return timingSafeEqual(expectedHex, givenHex);',
     'return true;',
     'signatures',
   ],
