@@ -58,7 +58,11 @@ class Side {
 
   static async start(fastPaths: boolean): Promise<Side> {
     const app = { ...testApp, clientEvents: { enabled: true, perSecond: 0 } };
-    const server = await startServerProcess({ apps: [app], server: { fastPaths } });
+    // Some frames are larger than a server usually takes: they would end the connection.
+    const server = await startServerProcess({
+      apps: [app],
+      server: { fastPaths, maxPayloadBytes: 4_194_304 },
+    });
     const [sender, peer] = [await connect(server), await connect(server)];
     for (const client of [peer, sender]) {
       for (const channel of channels) {

@@ -140,9 +140,21 @@ export class ChannelGroup implements Group, Transitions {
     }
     const goes = channel.userThatGoes(change);
     if (goes !== undefined && this.#ops === '01' && this.#users.get(goes)?.ops === '1') return true;
-    // A limit is looked at in the order of the changes.
+    // A limit is looked at in the order of the changes: who came while there was no room, and who comes.
+    if (goes !== undefined && this.#hasLimitedBehind(goes)) return true;
     const userId = change.kind === 'join' ? change.member?.userId : undefined;
     return userId !== undefined && this.#hasArrivals && this.#users.has(userId) && limitOf(change) > 0;
+  }
+
+  /** Whether somebody is in the group, and behind them others whom a limit may refuse. */
+  #hasLimitedBehind(userId: string): boolean {
+    if (!this.#hasArrivals || !this.#users.has(userId)) return false;
+    let isBehind = false;
+    for (const [id, { maxMembers }] of this.#users) {
+      if (isBehind && maxMembers > 0) return true;
+      isBehind ||= id === userId;
+    }
+    return false;
   }
 
   /** `wantsCounts`: an endpoint is told the number of subscriptions. */
