@@ -24,6 +24,14 @@ const keys = ['a', 'b', 'c', 'name', 'text', '', '1', '0', 'é', '"', '__proto__
  */
 export async function compareFastPaths({ cases, seed }: FuzzOptions): Promise<FastPathsResult> {
   const sides = await Promise.all([Side.start(true), Side.start(false)]);
+  try {
+    return await compare(sides, cases, seed);
+  } finally {
+    await Promise.all(sides.map((side) => side.stop()));
+  }
+}
+
+async function compare(sides: readonly Side[], cases: number, seed: number): Promise<FastPathsResult> {
   let delivered = 0;
   let refused = 0;
   let difference: string | undefined;
@@ -35,7 +43,6 @@ export async function compareFastPaths({ cases, seed }: FuzzOptions): Promise<Fa
     refused += general.sender.length;
     difference = differenceOf(fast, general, `cases ${from} to ${from + count} of seed ${seed}`);
   }
-  await Promise.all(sides.map((side) => side.stop()));
   return { delivered, refused, difference };
 }
 
