@@ -1,6 +1,6 @@
 import type { Figures, Scenario } from '../scenario.ts';
 import { clientEventOf } from '../support/client-messages.ts';
-import { measured, stopped, underLoad } from '../support/load-run.ts';
+import { measured, perDelivery, stopped, underLoad } from '../support/load-run.ts';
 
 const channel = 'private-pair-#';
 const short = ['200 B w=1', '200 B w=4'];
@@ -36,14 +36,7 @@ export const scenario: Scenario = {
         quick ? { warmMs: 1000, ms: 700 } : { warmMs: 1500, ms: 2500 },
       );
       await stopped(load);
-      return {
-        cpuUs: (counted.serverCpuMs * 1000) / counted.delivered,
-        userUs: (counted.serverUserMs * 1000) / counted.delivered,
-        perSecond: (counted.delivered * 1000) / counted.tookMs,
-        p50Ms: counted.p50Us / 1000,
-        p99Ms: counted.p99Us / 1000,
-        loadShare: counted.loadShare,
-      };
+      return perDelivery(counted);
     }),
   targets: [
     {

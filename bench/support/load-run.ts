@@ -73,6 +73,18 @@ export async function stopped(load: NativeLoad): Promise<void> {
   if (missing > 0) throw new Error(`${missing} events did not arrive`);
 }
 
+/** What was counted, by delivery: times in microseconds of the server, delays in milliseconds. */
+export function perDelivery(counted: Measured) {
+  return {
+    cpuUs: (counted.serverCpuMs * 1000) / counted.delivered,
+    userUs: (counted.serverUserMs * 1000) / counted.delivered,
+    perSecond: (counted.delivered * 1000) / counted.tookMs,
+    p50Ms: counted.p50Us / 1000,
+    p99Ms: counted.p99Us / 1000,
+    loadShare: counted.loadShare,
+  };
+}
+
 /** So long, and until the server has used half of it. */
 async function worked(server: BenchServer, ms: number): Promise<void> {
   const startedMs = performance.now();

@@ -1,5 +1,6 @@
 import type { AppState, Witness } from './agreement.ts';
 import { type AppName, channels, isPresence, type Seat } from './apps.ts';
+import { unionOf, witnessesOf } from './seen-by-clients.ts';
 import { SwarmSocket } from './swarm-socket.ts';
 
 /** Where clients connect to; undefined: no node is alive. */
@@ -92,35 +93,12 @@ export class Swarm {
 
   /** The union of the live sockets. */
   truthOf(app: AppName): AppState {
-    const state: Record<string, { readonly users: Set<string>; subscriptions: number }> = {};
-    for (const { seat, view } of this.#openOf(app)) {
-      for (const channel of view.joined) {
-        const there = (state[channel] ??= { users: new Set(), subscriptions: 0 });
-        there.subscriptions += 1;
-        if (isPresence(channel)) there.users.add(seat.user);
-      }
-    }
-    return Object.fromEntries(
-      Object.entries(state).map(([channel, { users, subscriptions }]) => [
-        channel,
-        { users: [...users], subscriptions },
-      ]),
-    );
+    return unionOf(this.#openOf(app));
   }
 
   /** What each client sees of the channels it is in. */
   witnessesOf(app: AppName): readonly Witness[] {
-    return this.#openOf(app).map(({ view }) => ({
-      name: view.name,
-      seesOnly: view.joined,
-      state: Object.fromEntries(
-        view.joined.map((channel) => {
-          const subscriptions = view.countOf(channel);
-          const users = view.membersOf(channel);
-          return [channel, { users, ...(subscriptions === undefined ? {} : { subscriptions }) }];
-        }),
-      ),
-    }));
+    return witnessesOf(this.#openOf(app));
   }
 
   /** Which sockets in the channel have not heard that message. */

@@ -1,5 +1,6 @@
 import type { AppState, Witness } from '../cluster/agreement.ts';
 import { type AppName, isPresence, type Seat, seatsFor } from '../cluster/apps.ts';
+import { unionOf, witnessesOf } from '../cluster/seen-by-clients.ts';
 import type { SimNode } from './sim-node.ts';
 import { SimSocket } from './sim-socket.ts';
 import { type ClientStep, seatCount } from './story.ts';
@@ -88,33 +89,12 @@ export class SimClients {
 
   /** The union of the live sockets. */
   truthOf(app: AppName): AppState {
-    const state: Record<string, { readonly users: Set<string>; subscriptions: number }> = {};
-    for (const { seat, view } of this.#openOf(app)) {
-      for (const channel of view.joined) {
-        const there = (state[channel] ??= { users: new Set(), subscriptions: 0 });
-        there.subscriptions += 1;
-        if (isPresence(channel)) there.users.add(seat.user);
-      }
-    }
-    const entries = Object.entries(state).map(
-      ([channel, { users, subscriptions }]) => [channel, { users: [...users], subscriptions }] as const,
-    );
-    return Object.fromEntries(entries);
+    return unionOf(this.#openOf(app));
   }
 
   /** What each client sees of the channels it is in. */
   witnessesOf(app: AppName): readonly Witness[] {
-    return this.#openOf(app).map(({ view }) => ({
-      name: view.name,
-      seesOnly: view.joined,
-      state: Object.fromEntries(
-        view.joined.map((channel) => {
-          const subscriptions = view.countOf(channel);
-          const users = view.membersOf(channel);
-          return [channel, { users, ...(subscriptions === undefined ? {} : { subscriptions }) }];
-        }),
-      ),
-    }));
+    return witnessesOf(this.#openOf(app));
   }
 
   #openOf(app: AppName): readonly SimSocket[] {
