@@ -19,7 +19,7 @@ export async function runScenarios(scenarios: readonly Scenario[], options: Benc
     sayTable(head, rows);
     sayTargets(targetsOf(scenario, own));
   }
-  const { rounds, quick } = options;
+  const { rounds, quick, only } = options;
   const tookS = Math.round((performance.now() - startedMs) / 1000);
   return {
     startedAt,
@@ -29,6 +29,7 @@ export async function runScenarios(scenarios: readonly Scenario[], options: Benc
     commit: commit(),
     rounds,
     quick,
+    only,
     scenarios: results,
   };
 }
@@ -41,7 +42,8 @@ interface Place {
 /** Every case of every server once per round; the servers of a case follow each other. */
 async function resultsOf(scenario: Scenario, options: BenchOptions): Promise<Results> {
   const places = new Map<string, Place>();
-  for (const name of scenario.cases(options))
+  const isWanted = (name: string): boolean => name.startsWith(options.only ?? '');
+  for (const name of scenario.cases(options).filter(isWanted))
     for (const server of scenario.servers)
       if (options.servers.includes(server)) places.set(`${name} ${server}`, { name, server });
   const measured = await inRounds(options.rounds, [...places.keys()], (key) => {

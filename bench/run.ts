@@ -5,12 +5,13 @@ import { commonFlags, optionsFrom } from './support/options.ts';
 import { say, sayHeader } from './support/report.ts';
 import { latestFile, writeRun } from './support/results.ts';
 
-/** `--quick`, `--rounds N`, `--only fan-out,latency`, `--no-soketi`, `--naive`, `--to FILE`. */
+/** `--quick`, `--rounds N`, `--only fan-out,latency`, `--case 'N=1000'`, `--no-soketi`, `--naive`, `--to FILE`. */
 async function run(): Promise<void> {
   const { values } = parseArgs({
     options: {
       ...commonFlags,
       only: { type: 'string', default: '' },
+      case: { type: 'string' },
       naive: { type: 'boolean', default: false },
       to: { type: 'string', default: latestFile },
     },
@@ -18,7 +19,7 @@ async function run(): Promise<void> {
   const scenarios = await loadScenarios(values.only.split(',').filter((name) => name !== ''));
   const servers = new Set(scenarios.flatMap((scenario) => scenario.servers));
   if (!values.naive) servers.delete('naive');
-  const options = optionsFrom(values, [...servers]);
+  const options = { ...optionsFrom(values, [...servers]), only: values.case };
   sayHeader('what Spillway costs, and others beside it');
   if (options.quick) say('--quick: small sizes and short runs show that it runs, not how fast it is');
   const results = await runScenarios(scenarios, options);

@@ -9,23 +9,20 @@ import { tableOf, targetsOf } from './support/tables.ts';
 
 const document = 'BENCHMARKS.md';
 
-/** Writes the tables of a run (`--from FILE`, default the latest) into BENCHMARKS.md. */
+/** Writes the tables of a run (`--from FILE`, default the latest) into BENCHMARKS.md; those of other scenarios stay. */
 async function write(): Promise<void> {
   const { values } = parseArgs({ options: { from: { type: 'string', default: latestFile } } });
   const run = readRun(values.from);
   if (run.quick) throw new Error('a run with --quick shows that it runs, not how fast it is');
+  if (run.only !== undefined) throw new Error(`a table has all its cases; this run has only ${run.only}`);
   const scenarios = await loadScenarios(Object.keys(run.scenarios));
   const texts = new Map(scenarios.map((scenario) => [scenario.name, textOf(scenario, run)]));
-  texts.set('run', runText(run));
   writeFileSync(document, withMarked(readFileSync(document, 'utf8'), texts));
   say(`${document} has the tables of ${run.startedAt}`);
 }
 
-function runText({ machine, node, commit, rounds, startedAt, tookS }: Run): string {
-  return [
-    `- ${startedAt.slice(0, 10)}, commit ${commit}, ${rounds} rounds, ${Math.round(tookS / 60)} minutes`,
-    `- ${machine}, Node ${node}`,
-  ].join('\n');
+function runText({ machine, node, commit, rounds, startedAt }: Run): string {
+  return `${startedAt.slice(0, 10)}, commit ${commit}, ${rounds} rounds; ${machine}, Node ${node}.`;
 }
 
 function textOf(scenario: Scenario, run: Run): string {
@@ -37,7 +34,7 @@ function textOf(scenario: Scenario, run: Run): string {
     boundText(target),
     verdictOf(target),
   ]);
-  const table = tableText(head, rows);
+  const table = `${runText(run)}\n\n${tableText(head, rows)}`;
   return targets.length === 0
     ? table
     : `${table}\n\n${tableText(['target', 'measured', 'asked (stretch)', ''], targets)}`;

@@ -8,6 +8,7 @@ import { message } from '../pipelines/message.ts';
 import { publish } from '../pipelines/publish.ts';
 import { webhook } from '../pipelines/webhook.ts';
 import { type AdminDoor, type AdminServerOptions, startAdminServer } from './admin/admin-server.ts';
+import { directWritesFor } from './edge/check-direct-writes.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
 import { inTurns } from './flow/in-turns.ts';
@@ -120,6 +121,7 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
     node: parts.node,
     telemetry,
     onRequest: (req, res) => api.handle(req, res),
+    directWrites: await directWritesFor(config, telemetry),
   });
   const aborter = new AbortController();
   pipelines.push(...runPipelines(parts, edge, { stages, signal: aborter.signal }));

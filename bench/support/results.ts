@@ -11,6 +11,8 @@ export interface Run {
   readonly commit: string;
   readonly rounds: number;
   readonly quick: boolean;
+  /** What the names of its cases begin with, where it did not run all. */
+  readonly only?: string | undefined;
   readonly scenarios: Readonly<Record<string, Results>>;
 }
 

@@ -1,6 +1,7 @@
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Connection, Transport } from '../channels/connection.ts';
+import type { DirectWrites, Wire } from './direct-writes.ts';
 import { forEachFrame } from './split-frames.ts';
 
 /** What a client's socket tells the edge. One listener serves all sockets. */
@@ -9,29 +10,37 @@ export interface ClientSocketListener {
   onClosed(socket: ClientSocket, code: number): void;
 }
 
+/** How encoded frames get to the sockets of a server. */
+export interface FrameWriting {
+  /** To the raw socket, unless they are to be compressed; otherwise `ws` is handed each message. */
+  readonly toRaw: boolean;
+  /** Past the stream of the raw socket, where that can be trusted. */
+  readonly direct?: DirectWrites | undefined;
+}
+
 /**
  * A client's WebSocket as a transport. `ws` reads and keeps the protocol; whole frames that were encoded once for many
  * sockets go to the raw socket directly, between the frames that `ws` itself writes.
  */
-export class ClientSocket extends WebSocket implements Transport {
+export class ClientSocket extends WebSocket implements Transport, Wire {
   connection: Connection | undefined = undefined;
   remoteAddress = '';
   /** When anything came from the client last, and when a ping that nothing answered yet was sent; 0 for none. */
   lastSeenMs = 0;
   pingedAtMs = 0;
-  #raw: Duplex | undefined;
+  raw: Socket | undefined;
+  directBytes = 0;
+  #direct: DirectWrites | undefined;
   #listener: ClientSocketListener | undefined;
   #goesThroughWs = false;
 
-  /**
-   * Called once, when the upgrade is done. `writesFrames`: encoded frames go to the raw socket, unless they are to be
-   * compressed; otherwise `ws` is handed each message.
-   */
-  attach(raw: Duplex, remoteAddress: string, listener: ClientSocketListener, writesFrames: boolean): void {
-    this.#raw = raw;
+  /** Called once, when the upgrade is done. */
+  attach(raw: Socket, remoteAddress: string, listener: ClientSocketListener, writing: FrameWriting): void {
+    this.raw = raw;
+    this.#direct = writing.direct;
     this.remoteAddress = remoteAddress;
     this.#listener = listener;
-    this.#goesThroughWs = !writesFrames || this.extensions.includes('permessage-deflate');
+    this.#goesThroughWs = !writing.toRaw || this.extensions.includes('permessage-deflate');
     this.lastSeenMs = Date.now();
   }
 
@@ -62,13 +71,13 @@ export class ClientSocket extends WebSocket implements Transport {
   }
 
   get queuedBytes(): number {
-    return this.#goesThroughWs ? this.bufferedAmount : (this.#raw?.writableLength ?? 0);
+    return this.#goesThroughWs ? this.bufferedAmount : (this.raw?.writableLength ?? 0) + this.directBytes;
   }
 
   write(frames: Buffer): void {
     if (this.readyState !== WebSocket.OPEN) return;
     if (this.#goesThroughWs) forEachFrame(frames, (payload) => this.send(payload, { binary: false }));
-    else this.#raw?.write(frames);
+    else if (this.#direct?.tryWrite(this, frames) !== true) this.raw?.write(frames);
   }
 
   /** `ws` calls this too: once more when the client has answered the close, and only then ends the wire. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Subject } from 'rxjs';
 import { type Server as UpgradeServer, type ServerOptions, WebSocketServer } from 'ws';
@@ -9,8 +9,9 @@ import type { Config } from '../../config/schema.ts';
 import type { ConnectionAttempted, MessageReceived } from '../stages/events.ts';
 import type { NodeState } from '../stages/services.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { ClientSocket, type ClientSocketListener } from './client-socket.ts';
+import { ClientSocket, type ClientSocketListener, type FrameWriting } from './client-socket.ts';
 import { toConnectionRequest } from './connection-request.ts';
+import type { DirectWrites } from './direct-writes.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 /** After a close frame was sent, how long the client may take to answer it. */
@@ -38,6 +39,8 @@ export interface EdgeParts {
   /** Plain HTTP requests. */
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   readonly timeouts?: HttpTimeouts;
+  /** Given, frames are written past the streams of the sockets; not for TLS. */
+  readonly directWrites?: DirectWrites | undefined;
 }
 
 /** A client's wire is gone, with the close code it gave; 1006 when it gave none. */
@@ -55,16 +58,18 @@ export class Edge implements ClientSocketListener {
   readonly #server: Server;
   readonly #upgrades: UpgradeServer<typeof ClientSocket>;
   readonly #proxies: TrustedProxies;
+  readonly #writing: FrameWriting;
   readonly #sockets = new Set<ClientSocket>();
 
   constructor(parts: EdgeParts) {
     const { config, onRequest, timeouts = httpTimeouts } = parts;
     this.#parts = parts;
+    this.#writing = { toRaw: config.server.fastPaths, direct: parts.directWrites };
     this.#proxies = new TrustedProxies(config.server.trustedProxies);
     this.#upgrades = createUpgrades(config);
     this.#server = createListener(config, onRequest, timeouts);
     this.#server.keepAliveTimeout = timeouts.keepAliveMs;
-    this.#server.on('upgrade', (request: IncomingMessage, raw: Duplex, head: Buffer) =>
+    this.#server.on('upgrade', (request: IncomingMessage, raw: Socket, head: Buffer) =>
       this.#upgrade(request, raw, head),
     );
     this.#server.on('clientError', refuseMalformed);
@@ -113,7 +118,7 @@ export class Edge implements ClientSocketListener {
   }
 
   /** The accept gate: a full or stopping server says so before any work is done for the caller. */
-  #upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, raw: Socket, head: Buffer): void {
     const { config, node } = this.#parts;
     const limit = config.server.maxConnections;
     const caller = this.#proxies.callerOf(request);
@@ -128,7 +133,7 @@ export class Edge implements ClientSocketListener {
     // The answer to the upgrade and the first frame leave in one write, unless the first frame has to wait for a store.
     raw.cork();
     this.#upgrades.handleUpgrade(request, raw, head, (socket) => {
-      socket.attach(raw, caller.address, this, config.server.fastPaths);
+      socket.attach(raw, caller.address, this, this.#writing);
       this.#sockets.add(socket);
       const connectionRequest = toConnectionRequest(request, config.server.path, caller);
       this.connects$.next({ transport: socket, request: connectionRequest });

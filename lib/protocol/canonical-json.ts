@@ -2,6 +2,7 @@ import { KeySet } from './key-set.ts';
 
 const quote = 0x22;
 const comma = 0x2c;
+const point = 0x2e;
 const digitZero = 0x30;
 const digitNine = 0x39;
 const colon = 0x3a;
@@ -13,8 +14,10 @@ const toClosing = 2;
 
 /** Data that is nested deeper has to be parsed. */
 const maxDepth = 32;
-/** An integer of so many digits is exact as a double, and is written as it was read. */
+/** No two decimals of so many digits are the same double, so a shorter one cannot be written for what was read. */
 const maxExactDigits = 15;
+/** With more zeros behind the point JavaScript writes an exponent. */
+const maxFractionOfZero = 6;
 
 /** By byte, 1 for the letters that `JSON.stringify` puts behind a backslash, `u` apart. */
 const isShortEscape = flagsOf('"\\bfnrt');
@@ -165,19 +168,35 @@ export class CanonicalJson {
 
   #number(bytes: Buffer, start: number): number {
     let at = start;
-    let digits = 0;
-    for (let byte = bytes[at] ?? 0; isOfNumber[byte] === 1; byte = bytes[++at] ?? 0) {
-      if (isDigit(byte)) digits++;
-      this.#put(byte);
-    }
-    const isExactInteger = at - start === digits && digits <= maxExactDigits && bytes[start] !== digitZero;
-    if (digits > 0 && (isExactInteger || isAsWritten(bytes.toString('latin1', start, at)))) return at;
-    return -1;
+    for (let byte = bytes[at] ?? 0; isOfNumber[byte] === 1; byte = bytes[++at] ?? 0) this.#put(byte);
+    if (at === start) return -1;
+    return isPlainDecimal(bytes, start, at) || isAsWritten(bytes.toString('latin1', start, at)) ? at : -1;
   }
 
   #put(byte: number): void {
     this.escaped[this.escapedBytes++] = byte;
   }
+}
+
+/** Whether it is a number as people write it, without sign, exponent or needless zeros, and few digits: the usual case. */
+function isPlainDecimal(bytes: Buffer, start: number, end: number): boolean {
+  const pointAt = digitsEnd(bytes, start);
+  const startsWithZero = bytes[start] === digitZero;
+  if (end - start > maxExactDigits || pointAt === start) return false;
+  if (pointAt === end) return !startsWithZero || end === start + 1;
+  const isWholePlain = !startsWithZero || (pointAt === start + 1 && end - pointAt - 1 <= maxFractionOfZero);
+  return isWholePlain && bytes[pointAt] === point && isFraction(bytes, pointAt + 1, end);
+}
+
+/** Digits, the last of which is needed. */
+function isFraction(bytes: Buffer, start: number, end: number): boolean {
+  return start < end && digitsEnd(bytes, start) === end && bytes[end - 1] !== digitZero;
+}
+
+function digitsEnd(bytes: Buffer, start: number): number {
+  let at = start;
+  while (isDigit(bytes[at])) at++;
+  return at;
 }
 
 /** Whether it is the very text in which JavaScript writes the number: then it is a JSON number too. */

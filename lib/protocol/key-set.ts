@@ -1,5 +1,7 @@
 /** Places in the table, each an object's number and the hash of a key. */
-const places = 1024;
+const places = 4096;
+/** Leaves as many bits of a hash as number the places. */
+const placeShift = 20;
 const maxProbes = 8;
 const maxObjectNumber = 0x3fff_ffff;
 
@@ -46,7 +48,8 @@ export class KeySet {
   add(bytes: Buffer, from: number, to: number): boolean {
     const hash = hashOf(bytes, from, to);
     const table = this.#table;
-    let place = hash & (places - 1);
+    // Objects in a list have the same keys: each has places of its own.
+    let place = (hash + Math.imul(this.#object, 0x9e37_79b1)) >>> placeShift;
     for (let probes = 0; probes < maxProbes; probes++) {
       const owner = table[2 * place] as number;
       if (owner < this.#first) {

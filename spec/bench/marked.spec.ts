@@ -31,8 +31,14 @@ describe('a marked document', () => {
     );
   });
 
-  test('keeps no figures that the run did not measure', () => {
-    expect(() => withMarked(document, new Map([['one', 'a']]))).toThrow('the run did not measure two');
+  test('keeps what the run did not measure', () => {
+    expect(withMarked(document, new Map([['two', '| c |']]))).toBe(
+      document.replace('<!-- bench:two -->', '<!-- bench:two -->\n| c |'),
+    );
+  });
+
+  test('is refused when it has no place for a text', () => {
+    expect(() => withMarked(document, new Map([['three', 'a']]))).toThrow('there is no mark of three');
   });
 
   test('is refused when a mark does not end', () => {

@@ -40,6 +40,11 @@ export const serverEvents = {
     doc: 'A setting works but is probably not what was meant.',
     fields: { code: 'string', message: 'string' },
   },
+  'server.direct-writes-off': {
+    level: 'info',
+    doc: 'Frames are written through the streams of the sockets, which costs more: this Node.js did not pass the trial.',
+    fields: { reason: 'string' },
+  },
   'app.development': {
     level: 'warn',
     doc: 'No app is configured: the development app with a public secret is served, on loopback only.',

@@ -17,7 +17,21 @@ function escapedOf(text: string): string | undefined {
 const inString = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 const canonical = [
-  ...['0', '7', '-7', '123456789012345', '1234567890123456', '0.1', '-0.5', '1e+21', '1e-7', '1.5e+300'],
+  ...[
+    '0',
+    '7',
+    '-7',
+    '123456789012345',
+    '1234567890123456',
+    '0.1',
+    '-0.5',
+    '19.95',
+    '0.000001',
+    '100',
+    '1e+21',
+    '1e-7',
+    '1.5e+300',
+  ],
   ...['true', 'false', 'null', '""', '"a"', '"\\"\\\\\\n\\t\\b\\f\\r"', '"é☃💥"', '"\u2028\u007f/"'],
   ...['{}', '[]', '[[],{}]', '[1,"a",null]', '{"a":{"b":[1,{"a":2}]},"b":{"a":1}}', '{"":1,"__proto__":2}'],
   `${'['.repeat(32)}${']'.repeat(32)}`,
@@ -28,6 +42,9 @@ const leftToTheParser = [
   ...[
     '-0',
     '1.0',
+    '0.0000001',
+    '1.50',
+    '00.5',
     '1e3',
     '1E400',
     '1e400',
@@ -108,6 +125,24 @@ describe('CanonicalJson', () => {
           return escapedOf(text) === inString(text);
         },
       ),
+    );
+  });
+
+  it('reads a list of many objects with the same keys', () => {
+    const text = JSON.stringify(
+      Array.from({ length: 300 }, (_, id) => ({ id, sku: 'A-1', price: id / 100 })),
+    );
+    expect(escapedOf(text)).toBe(inString(text));
+  });
+
+  it('reads exactly those decimals that JSON.stringify writes', () => {
+    const digits = fc.stringMatching(/^[0-9]{1,12}$/);
+    fc.assert(
+      fc.property(fc.constantFrom('', '-'), digits, fc.option(digits), (sign, whole, fraction) => {
+        const text = `${sign}${whole}${fraction === null ? '' : `.${fraction}`}`;
+        expect(escapedOf(text)).toBe(String(Number(text)) === text ? text : undefined);
+      }),
+      { numRuns: 3_000 },
     );
   });
 

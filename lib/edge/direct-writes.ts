@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net';
+
+/** A write that the kernel could not take at once, as libuv keeps it (Node's `WriteWrap`). */
+export interface WriteRequest {
+  oncomplete?: (status: number) => void;
+  /** Keeps the bytes alive until they are sent. */
+  buffer?: Buffer;
+}
+
+export type WriteRequestClass = new () => WriteRequest;
+
+/** What Node's own streams write through. It is no public interface: `checkDirectWrites` tries it before it is used. */
+export interface StreamHandle {
+  /** Answers 0, or a negative error number. */
+  writeBuffer(request: WriteRequest, bytes: Buffer): number;
+  /** Bytes that wait for the kernel to have room. */
+  readonly writeQueueSize: number;
+}
+
+export function handleOf(socket: Socket): StreamHandle | null {
+  return (socket as unknown as { readonly _handle: StreamHandle | null })._handle;
+}
+
+/** Whose bytes they are. */
+export interface Wire {
+  readonly raw: Socket | undefined;
+  /** Bytes written directly that the kernel had no room for yet. */
+  directBytes: number;
+}
+
+/**
+ * Writes to sockets past their streams, which cost more than the rest of what we do for a recipient. Only to a socket
+ * that owes nothing: what the kernel cannot take is libuv's to finish, and the stream writes behind it until it is.
+ */
+export class DirectWrites {
+  readonly #Request: WriteRequestClass;
+  /** Used again as long as the kernel takes everything at once. */
+  #request: WriteRequest;
+
+  constructor(Request: WriteRequestClass) {
+    this.#Request = Request;
+    this.#request = new Request();
+  }
+
+  /** False when the stream has to do it. A wire that fails is destroyed, and closes as with the stream. */
+  tryWrite(wire: Wire, bytes: Buffer): boolean {
+    const { raw } = wire;
+    if (raw === undefined || wire.directBytes > 0 || raw.writableLength > 0) return false;
+    const handle = handleOf(raw);
+    if (handle === null) return false;
+    const request = this.#request;
+    if (handle.writeBuffer(request, bytes) < 0) raw.destroy();
+    else if (handle.writeQueueSize > 0) {
+      wire.directBytes = handle.writeQueueSize;
+      this.#handOver(request, wire, bytes);
+    }
+    return true;
+  }
+
+  #handOver(request: WriteRequest, wire: Wire, bytes: Buffer): void {
+    this.#request = new this.#Request();
+    request.buffer = bytes;
+    request.oncomplete = (status) => {
+      wire.directBytes = 0;
+      if (status < 0) wire.raw?.destroy();
+    };
+  }
+}
