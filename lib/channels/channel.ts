@@ -2,7 +2,8 @@ import type { App } from '../apps/app.ts';
 import type { ChannelName } from '../protocol/channel-name.ts';
 import { AnnounceWindow } from './announce-window.ts';
 import type { Connection } from './connection.ts';
-import type { JoiningSubscription, PendingLeave, Subscription } from './subscription.ts';
+import { PendingLeaves } from './pending-leaves.ts';
+import type { JoiningSubscription, Subscription } from './subscription.ts';
 
 /** One frame for the subscribers of a channel, or an announcement's frames in one. */
 export interface Entry {
@@ -41,9 +42,7 @@ export class Channel {
   readonly name: ChannelName;
   readonly subscriptions = new Set<Subscription>();
   readonly joining = new Set<JoiningSubscription>();
-  readonly pendingLeaves = new Set<PendingLeave>();
-  /** Of the pending leaves those that no call to the store carries yet: neither a batch nor a join that had to come after them. */
-  readonly untoldLeaves = new Set<PendingLeave>();
+  readonly pendingLeaves = new PendingLeaves();
 
   /** Entries not yet sent to everybody; the first one has the sequence number `firstSequence`. */
   readonly entries: Entry[] = [];

@@ -34,4 +34,6 @@ export interface PendingLeave {
   readonly socketId: string;
   readonly incarnation: number;
   readonly userId: string | undefined;
+  /** Whether a call to the store carries it, a batch or a join that had to come after it, and whether it was answered. */
+  state: 'untold' | 'carried' | 'heard';
 }

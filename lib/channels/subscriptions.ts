@@ -67,17 +67,15 @@ export class Subscriptions {
 
   /** The subscription ends here and now; the store hears of it by the leave this answers. */
   end(subscription: Subscription): PendingLeave {
-    const { connection, channel } = subscription;
-    channel.subscriptions.delete(subscription);
-    connection.subscriptions.delete(channel.name.name);
-    this.#subscribed--;
-    return leaveOf(subscription);
+    subscription.connection.subscriptions.delete(subscription.channel.name.name);
+    return this.#takeOff(subscription);
   }
 
   /** Ends everything the connection holds, joins under way included. */
   endAll(connection: Connection): readonly PendingLeave[] {
     const leaves: PendingLeave[] = [];
-    for (const subscription of connection.subscriptions.values()) leaves.push(this.end(subscription));
+    for (const subscription of connection.subscriptions.values()) leaves.push(this.#takeOff(subscription));
+    connection.subscriptions.clear();
     for (const joining of connection.joining.values()) {
       this.#forget(joining);
       leaves.push(leaveOf(joining));
@@ -87,28 +85,33 @@ export class Subscriptions {
 
   /** Leaves of the channel that no call to the store carries yet; the caller's next call does. */
   takeLeaves({ channel }: JoiningSubscription): readonly PendingLeave[] {
-    const leaves = [...channel.untoldLeaves];
+    const leaves = channel.pendingLeaves.untold();
     this.carry(leaves);
     return leaves;
   }
 
   /** A call to the store carries these leaves: no join has to. */
   carry(leaves: readonly PendingLeave[]): void {
-    for (const leave of leaves) leave.channel.untoldLeaves.delete(leave);
+    for (const leave of leaves) if (leave.state === 'untold') leave.state = 'carried';
   }
 
   /** The call that carried these leaves failed. */
   giveBack(leaves: readonly PendingLeave[]): void {
     for (const leave of leaves) {
-      if (leave.channel.pendingLeaves.has(leave)) leave.channel.untoldLeaves.add(leave);
+      if (leave.state === 'carried') leave.state = 'untold';
     }
   }
 
   /** The store has heard of the leave. */
   forgetLeave(leave: PendingLeave): void {
-    leave.channel.untoldLeaves.delete(leave);
-    leave.channel.pendingLeaves.delete(leave);
+    leave.channel.pendingLeaves.heard(leave);
     this.#registry.release(leave.channel);
+  }
+
+  #takeOff(subscription: Subscription): PendingLeave {
+    subscription.channel.subscriptions.delete(subscription);
+    this.#subscribed--;
+    return leaveOf(subscription);
   }
 
   #forget(joining: JoiningSubscription): void {
@@ -123,8 +126,13 @@ function leaveOf({
   incarnation,
   userId,
 }: Subscription | JoiningSubscription): PendingLeave {
-  const leave = { channel, socketId: connection.socketId, incarnation, userId };
+  const leave: PendingLeave = {
+    channel,
+    socketId: connection.socketId,
+    incarnation,
+    userId,
+    state: 'untold',
+  };
   channel.pendingLeaves.add(leave);
-  channel.untoldLeaves.add(leave);
   return leave;
 }

@@ -26,7 +26,7 @@ export function finishLeaves(
 ): void {
   const tellsEach = telemetry.isEnabled('subscription.closed');
   leaves.forEach((leave, index) => {
-    const isFirstAnswer = tellsEach && leave.channel.pendingLeaves.has(leave);
+    const isFirstAnswer = tellsEach && leave.state !== 'heard';
     subscriptions.forgetLeave(leave);
     const result = results[index];
     const isVacated = result?.kind === 'left' && result.vacated;

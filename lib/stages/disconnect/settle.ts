@@ -35,7 +35,7 @@ export const settle = defineStage({
 function pendingLeaves(batch: Batch<Departure>): readonly PendingLeave[] {
   const pending: PendingLeave[] = [];
   for (const { leaves } of batch) {
-    for (const leave of leaves) if (leave.channel.pendingLeaves.has(leave)) pending.push(leave);
+    for (const leave of leaves) if (leave.state !== 'heard') pending.push(leave);
   }
   return pending;
 }

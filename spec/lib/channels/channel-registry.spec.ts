@@ -37,8 +37,10 @@ describe('a channel', () => {
     if (what !== 'a joiner') {
       const subscription = node.subscriptions.activate(joining, 0);
       if (what === 'an entry') node.fanout.publish(channel, 'a');
-      if (what !== 'a subscriber') node.subscriptions.end(subscription);
-      if (what === 'an entry') channel.pendingLeaves.clear();
+      if (what !== 'a subscriber') {
+        const leave = node.subscriptions.end(subscription);
+        if (what === 'an entry') channel.pendingLeaves.heard(leave);
+      }
     }
     node.registry.release(channel);
     expect(node.registry.find('app-1', 'room')).toBe(channel);
