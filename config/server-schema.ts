@@ -80,7 +80,7 @@ export const serverSchema = z
       .boolean()
       .default(true)
       .describe(
-        'Short cuts for usual messages. Off, each goes the general way: slower; for comparing and for finding faults.',
+        'Short cuts for usual messages, and writes past the streams of Node.js, which are tried at the start. Off, each goes the general way: slower; for comparing and for finding faults.',
       ),
     activityTimeoutSeconds: z
       .int()

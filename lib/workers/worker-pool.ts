@@ -4,6 +4,8 @@ import { RestartBackoff, type RestartLimits } from './restart-backoff.ts';
 
 /** Beyond `drain.deadlineMs`, what a worker that was told to stop may take before it is killed. */
 const extraStopMs = 5_000;
+/** What the successor of a worker may take until it listens, before it is killed and the worker stays. */
+const successorTimeoutMs = 60_000;
 
 export interface Listening {
   readonly port: number;
@@ -74,8 +76,8 @@ export class WorkerPool<W extends PoolWorker> {
 
   /** Fulfilled when every worker listens. When one cannot, all are stopped and its reason is thrown. */
   async start(): Promise<Listening> {
-    const workers = Array.from({ length: this.#options.size }, (_, index) => this.#launch(index + 1));
     try {
+      const workers = Array.from({ length: this.#options.size }, (_, index) => this.#launch(index + 1));
       const [first] = await Promise.all(workers.map((worker) => worker.listening));
       if (first === undefined) throw new Error('a pool has at least one worker');
       this.#state = 'running';
@@ -122,13 +124,8 @@ export class WorkerPool<W extends PoolWorker> {
     telemetry.emit('workers.restarting', { workers: places.length });
     for (const place of places) {
       if (this.#isStopping()) return;
-      const successor = this.#begin(place);
-      const problem = await problemOf(successor.listening);
-      if (this.#isStopping()) return;
-      if (problem !== undefined) {
-        telemetry.emit('workers.restart-failed', { worker: place, reason: problem });
-        return;
-      }
+      const successor = await this.#successorAt(place);
+      if (successor === undefined || this.#isStopping()) return;
       const former = this.#places.get(place);
       this.#places.set(place, successor);
       if (!successor.isServing) this.#lose(successor, 0);
@@ -142,6 +139,20 @@ export class WorkerPool<W extends PoolWorker> {
 
   #isStopping(): boolean {
     return this.#state === 'stopping';
+  }
+
+  /** Fulfilled when it listens; undefined when it cannot, or does not in time. */
+  async #successorAt(place: number): Promise<W | undefined> {
+    try {
+      const successor = this.#begin(place);
+      const late = setTimeout(() => successor.kill(), successorTimeoutMs);
+      await successor.listening.finally(() => clearTimeout(late));
+      return successor;
+    } catch (error) {
+      const failure = { worker: place, reason: reasonOf(error) };
+      if (!this.#isStopping()) this.#options.telemetry.emit('workers.restart-failed', failure);
+      return undefined;
+    }
   }
 
   #launch(place: number): W {
@@ -187,7 +198,16 @@ export class WorkerPool<W extends PoolWorker> {
 
   /** A rolling restart may have done so meanwhile. */
   #replace(worker: W): void {
-    if (this.#state === 'running' && this.#places.get(worker.place) === worker) this.#launch(worker.place);
+    const { place } = worker;
+    if (this.#state !== 'running' || this.#places.get(place) !== worker) return;
+    try {
+      this.#launch(place);
+    } catch (error) {
+      // The system had no process to give.
+      const failure = { worker: place, workerPid: 0, reason: reasonOf(error) };
+      this.#options.telemetry.emit('worker.start-failed', failure);
+      this.#lost$.next({ worker, pauseMs: this.#backoff.pauseMs(place, 0) });
+    }
   }
 
   async #stopInTime(worker: W, reason: string): Promise<void> {
@@ -200,10 +220,6 @@ export class WorkerPool<W extends PoolWorker> {
     await worker.ended;
     clearTimeout(kill);
   }
-}
-
-function problemOf(work: Promise<unknown>): Promise<string | undefined> {
-  return work.then(() => undefined, reasonOf);
 }
 
 function reasonOf(error: unknown): string {

@@ -65,9 +65,11 @@ let forked: FakeWorker[];
 let told: string[];
 let ended: number[];
 let pool: WorkerPool<FakeWorker>;
+let hasNoProcess: boolean;
 
 beforeEach(() => {
   jest.useFakeTimers();
+  hasNoProcess = false;
   forked = [];
   told = [];
   ended = [];
@@ -76,6 +78,7 @@ beforeEach(() => {
   pool = new WorkerPool<FakeWorker>({
     size: 2,
     fork: (place) => {
+      if (hasNoProcess) throw new Error('EAGAIN');
       const worker = new FakeWorker(place, forked.length + 101);
       forked.push(worker);
       return worker;
@@ -125,6 +128,12 @@ describe('the start of a pool', () => {
     expect(forked).toHaveLength(2);
   });
 
+  test('for which there is no process fails with the reason, and leaves none', async () => {
+    hasNoProcess = true;
+    await expect(pool.start()).rejects.toThrow('EAGAIN');
+    expect(pool.alive).toEqual([]);
+  });
+
   test('replaces one that went while others were starting', async () => {
     const starting = pool.start();
     at(0).listen();
@@ -165,6 +174,20 @@ describe('a worker that is lost', () => {
     await pass(10_000);
     expect(forked).toHaveLength(3);
     expect(told.filter((name) => name === 'worker.lost')).toHaveLength(1);
+  });
+
+  test('for which there is no process is tried again', async () => {
+    await started();
+    hasNoProcess = true;
+    at(0).end();
+    await pass(100);
+    expect(forked).toHaveLength(2);
+    expect(told).toContain('worker.start-failed');
+    hasNoProcess = false;
+    await pass(200);
+    at(2).listen();
+    await pass(0);
+    expect(pids()).toEqual([103, 102]);
   });
 
   test('is not replaced any more once the pool stops', async () => {
@@ -210,6 +233,34 @@ describe('a rolling restart', () => {
     expect(forked).toHaveLength(3);
     expect(told).toContain('workers.restart-failed');
     expect(told).not.toContain('worker.lost');
+  });
+
+  test('stops where there is no process for a successor: the others stay', async () => {
+    await started();
+    hasNoProcess = true;
+    await pool.roll();
+    expect(pids()).toEqual([101, 102]);
+    expect(told).toContain('workers.restart-failed');
+  });
+
+  test('does not wait for ever for a successor, and can be asked for again', async () => {
+    await started();
+    const rolling = pool.roll();
+    await pass(59_999);
+    expect(told).not.toContain('workers.restart-failed');
+    await pass(1);
+    await rolling;
+    expect(pids()).toEqual([101, 102]);
+    expect(pool.alive).toHaveLength(2);
+    expect(told).toContain('workers.restart-failed');
+    const again = pool.roll();
+    await pass(0);
+    for (const index of [3, 4]) {
+      at(index).listen();
+      await pass(0);
+    }
+    await again;
+    expect(pids()).toEqual([104, 105]);
   });
 
   test('asked for meanwhile is done once more', async () => {
