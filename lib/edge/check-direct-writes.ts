@@ -56,7 +56,8 @@ export async function checkDirectWrites(): Promise<CheckedWrites> {
     const [raw] = (await once(server, 'connection', { signal })) as [Socket];
     sockets.push(raw);
     const writes = new DirectWrites(await requestClassOf(raw));
-    await tryOn({ raw, directBytes: 0 }, writes, new Arrival(reader, signal));
+    const wire: Wire = { raw, handle: handleOf(raw), mayOwe: true, directBytes: 0 };
+    await tryOn(wire, writes, new Arrival(reader, signal));
     return { writes };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };

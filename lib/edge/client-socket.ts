@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Connection, Transport } from '../channels/connection.ts';
-import type { DirectWrites, Wire } from './direct-writes.ts';
+import { type DirectWrites, handleOf, type StreamHandle, type Wire } from './direct-writes.ts';
 import { forEachFrame } from './split-frames.ts';
 
 /** What a client's socket tells the edge. One listener serves all sockets. */
@@ -30,6 +30,8 @@ export class ClientSocket extends WebSocket implements Transport, Wire {
   lastSeenMs = 0;
   pingedAtMs = 0;
   raw: Socket | undefined;
+  handle: StreamHandle | null = null;
+  mayOwe = true;
   directBytes = 0;
   #direct: DirectWrites | undefined;
   #listener: ClientSocketListener | undefined;
@@ -39,6 +41,7 @@ export class ClientSocket extends WebSocket implements Transport, Wire {
   attach(raw: Socket, remoteAddress: string, listener: ClientSocketListener, writing: FrameWriting): void {
     this.raw = raw;
     this.#direct = writing.direct;
+    if (writing.direct !== undefined) this.handle = handleOf(raw);
     this.remoteAddress = remoteAddress;
     this.#listener = listener;
     this.#goesThroughWs = !writing.toRaw || this.extensions.includes('permessage-deflate');
@@ -73,7 +76,8 @@ export class ClientSocket extends WebSocket implements Transport, Wire {
   }
 
   get queuedBytes(): number {
-    return this.#goesThroughWs ? this.bufferedAmount : (this.raw?.writableLength ?? 0) + this.directBytes;
+    if (this.#goesThroughWs) return this.bufferedAmount;
+    return this.mayOwe ? (this.raw?.writableLength ?? 0) + this.directBytes : 0;
   }
 
   write(frames: Buffer): void {

@@ -17,13 +17,17 @@ export interface StreamHandle {
   readonly writeQueueSize: number;
 }
 
+/** Null when the socket is closed. */
 export function handleOf(socket: Socket): StreamHandle | null {
   return (socket as unknown as { readonly _handle: StreamHandle | null })._handle;
 }
 
-/** Whose bytes they are. */
+/** What direct writes know of a socket: more of it is not looked at for each of thousands that are written to. */
 export interface Wire {
   readonly raw: Socket | undefined;
+  readonly handle: StreamHandle | null;
+  /** Something may wait, for the kernel or in the stream. True at first. */
+  mayOwe: boolean;
   /** Bytes written directly that the kernel had no room for yet. */
   directBytes: number;
 }
@@ -31,6 +35,7 @@ export interface Wire {
 /**
  * Writes to sockets past their streams, which cost more than the rest of what we do for a recipient. Only to a socket
  * that owes nothing: what the kernel cannot take is libuv's to finish, and the stream writes behind it until it is.
+ * Control frames that `ws` has in the stream meanwhile may come between two of ours or behind them, as they may anyway.
  */
 export class DirectWrites {
   readonly #Request: WriteRequestClass;
@@ -44,25 +49,27 @@ export class DirectWrites {
 
   /** False when the stream has to do it. A wire that fails is destroyed, and closes as with the stream. */
   tryWrite(wire: Wire, bytes: Buffer): boolean {
-    const { raw } = wire;
-    if (raw === undefined || wire.directBytes > 0 || raw.writableLength > 0) return false;
-    const handle = handleOf(raw);
-    if (handle === null) return false;
+    const { handle } = wire;
+    if (handle === null || (wire.mayOwe && owes(wire))) return false;
     const request = this.#request;
-    if (handle.writeBuffer(request, bytes) < 0) raw.destroy();
-    else if (handle.writeQueueSize > 0) {
-      wire.directBytes = handle.writeQueueSize;
-      this.#handOver(request, wire, bytes);
-    }
+    if (handle.writeBuffer(request, bytes) < 0) wire.raw?.destroy();
+    else if (handle.writeQueueSize > 0) this.#handOver(request, wire, handle.writeQueueSize, bytes);
     return true;
   }
 
-  #handOver(request: WriteRequest, wire: Wire, bytes: Buffer): void {
+  #handOver(request: WriteRequest, wire: Wire, queuedBytes: number, bytes: Buffer): void {
     this.#request = new this.#Request();
+    wire.mayOwe = true;
+    wire.directBytes = queuedBytes;
     request.buffer = bytes;
     request.oncomplete = (status) => {
       wire.directBytes = 0;
       if (status < 0) wire.raw?.destroy();
     };
   }
+}
+
+function owes(wire: Wire): boolean {
+  wire.mayOwe = wire.directBytes > 0 || (wire.raw?.writableLength ?? 0) > 0;
+  return wire.mayOwe;
 }
