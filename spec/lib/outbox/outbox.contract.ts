@@ -408,41 +408,43 @@ export function describeOutbox(fixture: StoresFixture): void {
         const opened = await openWithWork();
         const work: LaneWork[] = [];
         void opened.outbox.work$.forEach((one) => work.push(one));
-        return { ...opened, work };
+        /** Each once: a sweep may tell of a lane that was told of before. */
+        const told = (): readonly string[] => [
+          ...new Set(work.map(({ lane, pending }) => `${lane.endpointId} ${pending}`)),
+        ];
+        return { ...opened, work, told };
       };
 
       test('is told of every endpoint of the app when something is added', async () => {
-        const { open: openWith, outbox, answerOf, work } = await openAndWatch();
+        const { open: openWith, outbox, answerOf, work, told } = await openAndWatch();
         await openWith(endpoint('hook'), endpoint('other'), endpoint('foreign', { appId: 'app-2' }));
         work.length = 0;
         await answerOf(outbox.append([said('4')]));
-        expect(work.map(({ lane, pending }) => [lane.endpointId, pending])).toEqual([
-          ['hook', 4],
-          ['other', 1],
-        ]);
+        expect(told()).toEqual(['hook 4', 'other 1']);
       });
 
       test('is told when an endpoint opens with a backlog', async () => {
-        const { open: openWith, work } = await openAndWatch();
+        const { open: openWith, told } = await openAndWatch();
         await openWith(endpoint('hook'));
-        expect(work.map(({ pending }) => pending)).toEqual([3]);
+        expect(told()).toEqual(['hook 3']);
       });
 
       test('is told after a batch when there is more, and not when there is none', async () => {
-        const { record, answerOf, outbox, lane, work } = await openAndWatch();
+        const { record, answerOf, outbox, lane, told } = await openAndWatch();
         await answerOf(outbox.acknowledge(lane, (await record(lane, 2)).id));
-        expect(work.map(({ pending }) => pending)).toEqual([1]);
+        expect(told()).toEqual(['hook 1']);
         await answerOf(outbox.acknowledge(lane, (await record(lane, 2)).id));
-        expect(work.length).toBe(1);
+        expect(told()).toEqual(['hook 1']);
       });
 
       test('is told after a batch was split or given up', async () => {
         const { read, record, newBatch, answerOf, outbox, lane, work } = await openAndWatch();
         const { id, events } = await record(lane, 2);
         await answerOf(outbox.split(lane, id, [newBatch(events.slice(0, 1)), newBatch(events.slice(1))]));
-        expect(work.length).toBe(1);
+        const afterSplit = work.length;
+        expect(afterSplit).toBeGreaterThanOrEqual(1);
         await answerOf(outbox.deadLetter(lane, (await read(lane)).batch!.id, '400'));
-        expect(work.length).toBe(2);
+        expect(work.length).toBeGreaterThan(afterSplit);
       });
     });
 
