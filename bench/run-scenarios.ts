@@ -19,7 +19,7 @@ export async function runScenarios(scenarios: readonly Scenario[], options: Benc
     sayTable(head, rows);
     sayTargets(targetsOf(scenario, own));
   }
-  const { rounds, quick, only } = options;
+  const { rounds, quick, casePrefix } = options;
   const tookS = Math.round((performance.now() - startedMs) / 1000);
   return {
     startedAt,
@@ -29,7 +29,7 @@ export async function runScenarios(scenarios: readonly Scenario[], options: Benc
     commit: commit(),
     rounds,
     quick,
-    only,
+    casePrefix,
     scenarios: results,
   };
 }
@@ -42,7 +42,7 @@ interface Place {
 /** Every case of every server once per round; the servers of a case follow each other. */
 async function resultsOf(scenario: Scenario, options: BenchOptions): Promise<Results> {
   const places = new Map<string, Place>();
-  const isWanted = (name: string): boolean => name.startsWith(options.only ?? '');
+  const isWanted = (name: string): boolean => name.startsWith(options.casePrefix ?? '');
   for (const name of scenario.cases(options).filter(isWanted))
     for (const server of scenario.servers)
       if (options.servers.includes(server)) places.set(`${name} ${server}`, { name, server });

@@ -19,7 +19,7 @@ async function run(): Promise<void> {
   const scenarios = await loadScenarios(values.only.split(',').filter((name) => name !== ''));
   const servers = new Set(scenarios.flatMap((scenario) => scenario.servers));
   if (!values.naive) servers.delete('naive');
-  const options = { ...optionsFrom(values, [...servers]), only: values.case };
+  const options = { ...optionsFrom(values, [...servers]), casePrefix: values.case };
   sayHeader('what Spillway costs, and others beside it');
   if (options.quick) say('--quick: small sizes and short runs show that it runs, not how fast it is');
   const results = await runScenarios(scenarios, options);

@@ -14,7 +14,8 @@ async function write(): Promise<void> {
   const { values } = parseArgs({ options: { from: { type: 'string', default: latestFile } } });
   const run = readRun(values.from);
   if (run.quick) throw new Error('a run with --quick shows that it runs, not how fast it is');
-  if (run.only !== undefined) throw new Error(`a table has all its cases; this run has only ${run.only}`);
+  if (run.casePrefix !== undefined)
+    throw new Error(`a table has all its cases; this run has only ${run.casePrefix}`);
   const scenarios = await loadScenarios(Object.keys(run.scenarios));
   const texts = new Map(scenarios.map((scenario) => [scenario.name, textOf(scenario, run)]));
   writeFileSync(document, withMarked(readFileSync(document, 'utf8'), texts));

@@ -6,7 +6,7 @@ export interface BenchOptions {
   readonly quick: boolean;
   readonly rounds: number;
   /** What the names of the cases begin with; absent: all cases. */
-  readonly only?: string | undefined;
+  readonly casePrefix?: string | undefined;
   /** Those that take part: all that were asked for, less soketi where it is not wanted or cannot be installed. */
   readonly servers: readonly ServerName[];
 }

@@ -12,7 +12,7 @@ export interface Run {
   readonly rounds: number;
   readonly quick: boolean;
   /** What the names of its cases begin with, where it did not run all. */
-  readonly only?: string | undefined;
+  readonly casePrefix?: string | undefined;
   readonly scenarios: Readonly<Record<string, Results>>;
 }
 

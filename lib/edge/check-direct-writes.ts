@@ -46,22 +46,27 @@ export async function directWritesFor(
 export async function checkDirectWrites(): Promise<CheckedWrites> {
   const server = createServer();
   const sockets: Socket[] = [];
-  const signal = AbortSignal.timeout(timeoutMs);
+  const aborter = new AbortController();
+  const { signal } = aborter;
+  const fail = (error: Error): void => aborter.abort(error);
+  const timer = setTimeout(() => fail(new Error(`it took longer than ${timeoutMs} ms`)), timeoutMs);
   try {
     // In a worker, `exclusive` keeps the primary out of it.
     server.listen({ host: '127.0.0.1', port: 0, exclusive: true });
     await once(server, 'listening', { signal });
     const reader = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
-    sockets.push(reader.pause());
+    sockets.push(reader.on('error', fail).pause());
     const [raw] = (await once(server, 'connection', { signal })) as [Socket];
-    sockets.push(raw);
+    sockets.push(raw.on('error', fail));
     const writes = new DirectWrites(await requestClassOf(raw));
     const wire: Wire = { raw, handle: handleOf(raw), mayOwe: true, directBytes: 0 };
     await tryOn(wire, writes, new Arrival(reader, signal));
     return { writes };
   } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error) };
+    const cause: unknown = signal.aborted ? signal.reason : error;
+    return { reason: cause instanceof Error ? cause.message : String(cause) };
   } finally {
+    clearTimeout(timer);
     for (const socket of sockets) socket.destroy();
     server.close();
   }

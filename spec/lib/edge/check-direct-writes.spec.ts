@@ -28,6 +28,15 @@ describe('the trial of direct writes', () => {
     expect((await checkDirectWrites()).reason).toBe('what was written did not arrive as it was');
   });
 
+  test('fails, and ends nothing else, when its connection fails', async () => {
+    tryWriteAs((ordinary) => (wire, bytes) => {
+      const isTaken = ordinary(wire, bytes);
+      if (wire.directBytes > 0) wire.raw?.destroy(new Error('the wire broke'));
+      return isTaken;
+    });
+    expect((await checkDirectWrites()).reason).toBe('the wire broke');
+  });
+
   test('fails when nothing ever has to wait', async () => {
     tryWriteAs(() => () => true);
     expect((await checkDirectWrites()).reason).toBe('nothing had to wait for the kernel');
