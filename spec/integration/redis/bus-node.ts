@@ -90,8 +90,17 @@ export class BusNode {
     await this.bus.listening('app', channel);
   }
 
+  /** Who is in the channel at this version or later: asked again when the link went down meanwhile, which answers what was known. */
+  async usersOnceUp(channel: string, atLeast: number): Promise<readonly string[]> {
+    for (;;) {
+      await this.#onceUp();
+      const { version, members } = await this.views.snapshot('app', channel, atLeast);
+      if (version >= atLeast) return members.map(({ userId }) => userId).sort();
+    }
+  }
+
   /** Fulfilled when the store can be asked. */
-  async isUp(): Promise<void> {
+  async #onceUp(): Promise<void> {
     await firstValueFrom(
       this.link.up$.pipe(
         filter((isUp) => isUp),

@@ -168,9 +168,7 @@ describe('the members of a channel, seen from two nodes', () => {
         }
         for (const [name, version] of versions) {
           for (const node of [one, two]) {
-            await node.isUp();
-            const { members } = await node.views.snapshot('app', name, version);
-            const shown = members.map(({ userId }) => userId).sort();
+            const shown = await node.usersOnceUp(name, version);
             const present = new Set([
               ...(held.get(`${name} true`) ?? []),
               ...(held.get(`${name} false`) ?? []),
