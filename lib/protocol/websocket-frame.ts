@@ -1,4 +1,5 @@
 const finalTextFrame = 0x81;
+const finalCloseFrame = 0x88;
 const sixteenBitLength = 126;
 const sixtyFourBitLength = 127;
 
@@ -10,6 +11,19 @@ export function encodeTextFrame(payload: string): Buffer {
   frame[0] = finalTextFrame;
   writeLength(frame, payloadBytes, headerBytes);
   frame.write(payload, headerBytes);
+  return frame;
+}
+
+/** Encodes an unmasked close frame (RFC 6455 section 5.5.1). `reason`: at most 123 bytes. Without a code nothing is said. */
+export function encodeCloseFrame(code?: number, reason: string | Buffer = ''): Buffer {
+  if (code === undefined) return Buffer.from([finalCloseFrame, 0]);
+  const reasonBytes = Buffer.byteLength(reason);
+  const frame = Buffer.allocUnsafe(4 + reasonBytes);
+  frame[0] = finalCloseFrame;
+  frame[1] = 2 + reasonBytes;
+  frame.writeUInt16BE(code, 2);
+  if (typeof reason === 'string') frame.write(reason, 4);
+  else reason.copy(frame, 4);
   return frame;
 }
 

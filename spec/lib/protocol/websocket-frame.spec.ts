@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
+import { encodeCloseFrame, encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
 
 interface Decoded {
   readonly firstByte: number;
@@ -67,5 +67,23 @@ describe('encodeTextFrame', () => {
         expect(frame).toHaveLength(decoded.lengthForm + decoded.payloadBytes);
       }),
     );
+  });
+});
+
+describe('encodeCloseFrame', () => {
+  it('says nothing without a code', () => {
+    expect(encodeCloseFrame()).toEqual(Buffer.from([0x88, 0]));
+  });
+
+  it.each([
+    [1000, ''],
+    [4009, 'you are not allowed'],
+    [4200, 'é'.repeat(61)],
+  ])('says the code %i and the reason "%s"', (code, reason) => {
+    const frame = encodeCloseFrame(code, reason);
+    const { firstByte, isMasked, payloadBytes } = decodeFrame(frame);
+    expect([firstByte, isMasked, payloadBytes]).toEqual([0x88, false, 2 + Buffer.byteLength(reason)]);
+    expect([frame.readUInt16BE(2), frame.subarray(4).toString()]).toEqual([code, reason]);
+    expect(encodeCloseFrame(code, Buffer.from(reason))).toEqual(frame);
   });
 });

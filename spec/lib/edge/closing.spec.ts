@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { firstValueFrom, type Observable } from 'rxjs';
+import { loadConfig } from '../../../config/load.ts';
+import { directWritesFor } from '../../../lib/edge/check-direct-writes.ts';
+import { Edge } from '../../../lib/edge/edge.ts';
+import { encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
+import { Telemetry } from '../../../lib/telemetry/telemetry.ts';
+import {
+  closeRawSockets,
+  encodeFrame,
+  openRaw,
+  opcodes,
+  type RawSocket,
+  upgradeRequest,
+} from '../../support/raw-socket.ts';
+
+const closeBytes = (code: number, reason = ''): Buffer =>
+  Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]);
+
+/** Its own side stays open, so that the end of the wire is the server's doing. */
+const halfOpen = { allowHalfOpen: true };
+
+describe.each([
+  ['past the streams', true],
+  ['through the streams', false],
+])('a wire whose frames are written %s', (_, fastPaths) => {
+  let edge: Edge;
+  let port: number;
+
+  beforeEach(async () => {
+    const overrides = { server: { host: '127.0.0.1', port: 0, fastPaths } };
+    const { config } = loadConfig({ env: {}, overrides });
+    const telemetry = new Telemetry();
+    const directWrites = await directWritesFor(config, telemetry);
+    expect(directWrites !== undefined).toBe(fastPaths);
+    const onRequest = (): void => undefined;
+    edge = new Edge({ config, node: { draining: false }, telemetry, onRequest, directWrites });
+    port = await edge.listen();
+  });
+  afterEach(() => {
+    edge.stopListening();
+    edge.destroy();
+    closeRawSockets();
+  });
+
+  async function open() {
+    const attempt = firstValueFrom(edge.connects$);
+    const raw = await openRaw(port, halfOpen);
+    raw.write(upgradeRequest('/app/key'));
+    expect((await raw.head()).status).toBe(101);
+    return { raw, transport: (await attempt).transport };
+  }
+
+  const codeOf = async (closes$: Observable<{ readonly code: number }>): Promise<number> =>
+    (await firstValueFrom(closes$)).code;
+
+  test.each([
+    ['a code', closeBytes(1000), 1000],
+    ['a code and a reason', closeBytes(4321, 'good bye'), 4321],
+    ['nothing', Buffer.alloc(0), 1005],
+  ])('is closed when the client says %s, which is answered', async (_name, payload, code) => {
+    const { raw, transport } = await open();
+    const closed = codeOf(edge.closes$);
+    raw.frame(opcodes.close, payload);
+    expect(await raw.nextFrame()).toEqual({ opcode: opcodes.close, payload });
+    expect(await raw.ended).toBe('end');
+    expect(transport.isOpen).toBe(false);
+    raw.socket.end();
+    expect(await closed).toBe(code);
+    expect(edge.open).toBe(0);
+  });
+
+  test('is closed when the client says so and has ended its side already', async () => {
+    const { raw } = await open();
+    const closed = codeOf(edge.closes$);
+    raw.socket.end(encodeFrame(opcodes.close, closeBytes(1001)));
+    expect((await raw.nextFrame()).payload).toEqual(closeBytes(1001));
+    expect([await raw.ended, await closed]).toEqual(['end', 1001]);
+  });
+
+  test('brings everything that waits before the answer to the close', async () => {
+    const { raw, transport } = await open();
+    raw.socket.pause();
+    const text = 'x'.repeat(64 * 1024);
+    let written = 0;
+    while (transport.queuedBytes === 0) {
+      transport.write(encodeTextFrame(`${written++} ${text}`));
+    }
+    const closed = codeOf(edge.closes$);
+    raw.frame(opcodes.close, closeBytes(1000));
+    raw.socket.resume();
+    for (let n = 0; n < written; n++) {
+      expect((await raw.nextFrame()).payload.subarray(0, 10).toString()).toBe(`${n} ${text}`.slice(0, 10));
+    }
+    expect((await raw.nextFrame()).opcode).toBe(opcodes.close);
+    await raw.ended;
+    raw.socket.end();
+    expect(await closed).toBe(1000);
+  });
+
+  test('writes nothing behind the answer to a close', async () => {
+    const { raw, transport } = await open();
+    const closed = firstValueFrom(edge.closes$);
+    raw.frame(opcodes.close, closeBytes(1000));
+    await raw.nextFrame();
+    transport.write(encodeTextFrame('late'));
+    raw.socket.end();
+    await closed;
+    transport.write(encodeTextFrame('later'));
+    await raw.ended;
+    expect(raw.pending).toHaveLength(0);
+  });
+
+  test('that is reset is closed with 1006, whatever is written to it meanwhile', async () => {
+    const { raw, transport } = await open();
+    const closed = codeOf(edge.closes$);
+    raw.reset();
+    const writing = setInterval(() => transport.write(encodeTextFrame('late')), 1);
+    expect(await closed).toBe(1006);
+    clearInterval(writing);
+    transport.write(encodeTextFrame('later'));
+    expect([transport.isOpen, edge.open]).toEqual([false, 0]);
+  });
+
+  test('that the server closes waits for the answer of the client', async () => {
+    const { raw, transport } = await open();
+    const closed = codeOf(edge.closes$);
+    transport.close(4200, 'please reconnect');
+    expect((await raw.nextFrame()).payload).toEqual(closeBytes(4200, 'please reconnect'));
+    raw.frame(opcodes.close, closeBytes(4200));
+    expect(await raw.ended).toBe('end');
+    raw.socket.end();
+    expect(await closed).toBe(4200);
+  });
+
+  test('ends no other wire', async () => {
+    const [{ raw: one }, { raw: other, transport }] = [await open(), await open()];
+    one.reset();
+    await once(one.socket, 'close');
+    transport.write(encodeTextFrame('still here'));
+    expect((await next(other)).toString()).toBe('still here');
+  });
+});
+
+async function next(raw: RawSocket): Promise<Buffer> {
+  return (await raw.nextFrame()).payload;
+}
