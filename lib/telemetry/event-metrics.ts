@@ -3,6 +3,7 @@ import { catalogue, type ErrorCode } from '../errors/catalogue.ts';
 import type { EventEntry, EventMetric } from './event-entry.ts';
 import { events } from './events.ts';
 import type { Metrics } from './metrics.ts';
+import { labelsOf, Tally } from './tally.ts';
 import type { TelemetryEvent } from './telemetry.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -39,61 +40,56 @@ export function toMetrics({ registry }: Metrics): (event: TelemetryEvent) => voi
 }
 
 function recordersOf(registry: Registry): Map<string, Recorder[]> {
-  const total = new Counter({
+  const total = new Tally(registry, {
     name: 'spillway_events_total',
     help: 'Events of level info and above, by name',
-    labelNames: ['event'],
-    registers: [registry],
+    labels: ['event'],
   });
-  const errors = new Counter({
-    name: errorsMetric.name,
-    help: errorsMetric.help,
-    labelNames: errorsMetric.labels,
-    registers: [registry],
-  });
+  const errors = new Tally(registry, errorsMetric);
   const byCode: Recorder = ({ code }) => {
     const known = code as ErrorCode;
-    errors.inc({ kind: catalogue[known].kind, code: known });
+    errors.add({ kind: catalogue[known].kind, code: known });
   };
+  const tallies = new Map<string, Tally>();
   const rows: [string, EventEntry][] = Object.entries(events);
   const counted = rows.filter(([, entry]) => entry.level !== 'debug');
   return new Map(
-    counted.map(([name, entry]) => {
-      total.inc({ event: name }, 0);
-      const byName = total.labels(name);
-      const own = (entry.metrics ?? []).map((metric) => recorderOf(metric, entry, registry));
-      return [name, [() => byName.inc(), ...own, ...(entry.fields['code'] === 'code' ? [byCode] : [])]];
+    counted.map(([event, entry]) => {
+      total.add({ event }, 0);
+      const byName: Recorder = () => total.add({ event });
+      const own = (entry.metrics ?? []).map((metric) => recorderOf(metric, entry, registry, tallies));
+      return [event, [byName, ...own, ...(entry.fields['code'] === 'code' ? [byCode] : [])]];
     }),
   );
 }
 
-function recorderOf(metric: EventMetric, entry: EventEntry, registry: Registry): Recorder {
+function recorderOf(
+  metric: EventMetric,
+  entry: EventEntry,
+  registry: Registry,
+  tallies: Map<string, Tally>,
+): Recorder {
   const { name, help, labels = [] } = metric;
-  const options = { name, help, labelNames: labels, registers: [registry] };
   if (metric.kind === 'histogram') {
-    const { of, buckets } = metric;
-    const histogram = new Histogram({ ...options, buckets: [...(buckets ?? secondsBuckets)] });
-    const scale = buckets === undefined ? 1000 : 1;
+    const { of, buckets = secondsBuckets } = metric;
+    const options = { name, help, labelNames: labels, registers: [registry] };
+    const histogram = new Histogram({ ...options, buckets: [...buckets] });
+    const scale = metric.buckets === undefined ? 1000 : 1;
     return (fields) => histogram.observe(labelsOf(labels, fields), numberOf(fields, of) / scale);
   }
   // Two events may count the same thing.
-  const known = registry.getSingleMetric(name);
-  const counter = known instanceof Counter ? known : new Counter(options);
-  for (const label of labels.length === 1 ? labels : []) startAtZero(counter, label, entry);
+  const tally = tallies.get(name) ?? new Tally(registry, { name, help, labels });
+  tallies.set(name, tally);
+  for (const label of labels.length === 1 ? labels : []) startAtZero(tally, label, entry);
   const { by } = metric;
-  if (labels.length === 0) return (fields) => counter.inc(by === undefined ? 1 : numberOf(fields, by));
-  return (fields) => counter.inc(labelsOf(labels, fields), by === undefined ? 1 : numberOf(fields, by));
+  return (fields) => tally.add(fields, by === undefined ? 1 : numberOf(fields, by));
 }
 
 /** A rate needs a first value: a series that appears with 1 looks like no change. */
-function startAtZero(counter: Counter, label: string, entry: EventEntry): void {
+function startAtZero(tally: Tally, label: string, entry: EventEntry): void {
   const words = entry.fields[label];
   if (words === undefined || typeof words === 'string') return;
-  for (const word of words) counter.inc({ [label]: word }, 0);
-}
-
-function labelsOf(labels: readonly string[], fields: Fields): Record<string, string | number> {
-  return Object.fromEntries(labels.map((label) => [label, String(fields[label])]));
+  for (const word of words) tally.add({ [label]: word }, 0);
 }
 
 function numberOf(fields: Fields, name: string): number {

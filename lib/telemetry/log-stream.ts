@@ -88,7 +88,7 @@ function loggerTo(stream: { write(line: string): void }, { level = 'info' }: Log
 }
 
 function recordOf({ time, fields }: TelemetryEvent, nodeId: string): Record<string, unknown> {
-  return { time: isoTime(time), nodeId, ...redactFields(fields) };
+  return redactFields(fields, 0, { time: isoTime(time), nodeId });
 }
 
 const lastTime = { ms: Number.NaN, text: '' };

@@ -22,9 +22,12 @@ export function redact(value: unknown, depth = 0): unknown {
   return redactFields(value, depth + 1);
 }
 
-/** The same for the fields of an event. */
-export function redactFields(fields: object, depth = 0): Record<string, unknown> {
-  const clean: Record<string, unknown> = {};
+/** The same for the fields of an event. `clean`: what the copy already holds. */
+export function redactFields(
+  fields: object,
+  depth = 0,
+  clean: Record<string, unknown> = {},
+): Record<string, unknown> {
   for (const [key, value] of Object.entries(fields)) {
     clean[key] = value !== undefined && secretKey.test(key) ? censored : redact(value, depth);
   }
