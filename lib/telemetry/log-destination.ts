@@ -25,7 +25,8 @@ const eightMebibytes = 8 * 1024 * 1024;
 const writtenTogetherBytes = 8 * 1024;
 const longestWaitMs = 10;
 
-type SonicBoom = ReturnType<typeof pino.destination>;
+/** Lines as bytes: as text, SonicBoom counts the bytes of everything that waits with each line that joins it. */
+type ByteStream = Omit<ReturnType<typeof pino.destination>, 'write'> & { write(line: Buffer): boolean };
 
 /**
  * Opens a file descriptor for asynchronous, bounded writing, many lines in one write: a storm of connections would
@@ -41,7 +42,7 @@ export function openLogFile(options: LogFileOptions = {}): LogDestination {
 
 class LogFile implements LogDestination {
   dropped = 0;
-  readonly #stream: SonicBoom;
+  readonly #stream: ByteStream;
   readonly #closeTimeoutMs: number;
   readonly #flush = (): void => this.#flushNow();
   /** What the stream has taken and not yet written. */
@@ -58,13 +59,14 @@ class LogFile implements LogDestination {
     this.#stream = pino.destination({
       dest: fd,
       sync: false,
+      contentMode: 'buffer',
       minLength: writtenTogetherBytes,
       maxLength: maxBufferedBytes,
       retryEAGAIN: () => this.#state !== 'closed',
-    });
-    this.#stream.on('drop', (line: string) => {
+    }) as unknown as ByteStream;
+    this.#stream.on('drop', (line: Buffer) => {
       this.dropped += 1;
-      this.#unwrittenBytes -= Buffer.byteLength(line);
+      this.#unwrittenBytes -= line.length;
     });
     this.#stream.on('write', (bytes: number) => {
       this.#unwrittenBytes -= bytes;
@@ -81,8 +83,9 @@ class LogFile implements LogDestination {
       this.dropped += 1;
       return;
     }
-    this.#unwrittenBytes += Buffer.byteLength(line);
-    this.#stream.write(line);
+    const bytes = Buffer.from(line);
+    this.#unwrittenBytes += bytes.length;
+    this.#stream.write(bytes);
     this.#flushSoon();
   }
 
