@@ -542,8 +542,8 @@ const rows: readonly Row[] = [
     '1.4',
     'the wire stays open behind the answered close',
     'lib/edge/client-socket.ts',
-    '    if (this.readyState === WebSocket.OPEN) this.resume();\n',
-    '    if (this.readyState !== WebSocket.OPEN) return;\n',
+    '    super.close(code, reason);\n',
+    '    if (this.readyState === WebSocket.OPEN) super.close(code, reason);\n',
     'integration/bad-input/sockets',
   ],
   [
