@@ -120,15 +120,14 @@ export class ClientSocket extends WebSocket implements Transport, Wire {
 
   /**
    * Answers the client's close frame and closes the wire in one go, as a server may (RFC 6455 section 7.1.1). `ws` ends its
-   * side and waits for the end of the other: two more turns of the event loop, and half of what a clean close cost.
+   * side and waits for the end of the other: two more turns of the event loop, and a third of what a clean close cost. A
+   * client that reads so slowly that the kernel has no room for the answer does not get it.
    */
   #answersClose(code?: number, reason?: string | Buffer): boolean {
     if (!hasClientClosed(this) || this.queuedBytes > 0) return false;
     if (this.#direct?.tryWrite(this, encodeCloseFrame(code, reason)) !== true) return false;
     setClosing(this);
-    // The kernel had no room, which it nearly always has for a wire that owes nothing: libuv sends the rest first.
-    if (this.directBytes > 0) this.raw?.destroySoon();
-    else this.raw?.destroy();
+    this.raw?.destroy();
     return true;
   }
 }

@@ -71,6 +71,21 @@ describe.each([
     expect(edge.open).toBe(0);
   });
 
+  const whenAsked = fastPaths ? 'without waiting for' : 'behind';
+
+  test(`is closed ${whenAsked} the end of the client’s side`, async () => {
+    const { raw } = await open();
+    const order: string[] = [];
+    const closed = firstValueFrom(edge.closes$).then(() => order.push('closed'));
+    raw.frame(opcodes.close, closeBytes(1000));
+    expect(await raw.ended).toBe('end');
+    if (fastPaths) await closed;
+    order.push('client ended');
+    raw.socket.end();
+    await closed;
+    expect(order).toEqual(fastPaths ? ['closed', 'client ended'] : ['client ended', 'closed']);
+  });
+
   test('is closed when the client says so and has ended its side already', async () => {
     const { raw } = await open();
     const closed = codeOf(edge.closes$);
