@@ -2,11 +2,13 @@ import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 import { LoadProcess } from './support/load-process.ts';
 import { readOptions } from './support/options.ts';
+import { pinHelpers } from './support/pin.ts';
 import { medianText, say, sayHeader, sayTable, sayTargets } from './support/report.ts';
 import { inRounds } from './support/rounds.ts';
 import { app, type BenchServer, startServer } from './support/servers.ts';
 import { settlingTimes } from './support/settling.ts';
 import { quantileOf, spreadOf } from './support/statistics.ts';
+import { warmUp } from './support/warm-up.ts';
 
 type Variant = 'settle' | 'end spillway' | 'end echo' | 'reset spillway' | 'reset echo';
 
@@ -34,6 +36,7 @@ interface Settled {
 const options = readOptions(['spillway', 'echo']);
 const socketCount = options.quick ? 2_000 : 9_500;
 const batchSize = 64;
+const warmUpSockets = 2_000;
 const shape = { channelCount: 500, channelsPerSocket: 5 };
 
 async function run(): Promise<void> {
@@ -72,6 +75,11 @@ async function storm([way, name]: readonly ['end' | 'reset', 'spillway' | 'echo'
       config: { webhooks: { graceMs: 200 } },
       nodeOptions: ['--import', pathToFileURL(resolve('bench/load/probe.js')).href],
     });
+    await warmUp(server, way, {
+      ...shape,
+      count: Math.min(socketCount, warmUpSockets),
+      ...(name === 'echo' ? { channelsPerSocket: 0 } : {}),
+    });
     await crowd.ask('open', {
       ...app,
       ...shape,
@@ -81,6 +89,7 @@ async function storm([way, name]: readonly ['end' | 'reset', 'spillway' | 'echo'
       inFlight: 200,
       prefix: 'storm-',
     });
+    pinHelpers('load', server.pid);
     server.tell('reset');
     await crowd.ask('drop', { way });
     // All is over well within this, and a quiet loop adds nothing to the longest slice.

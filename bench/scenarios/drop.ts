@@ -1,14 +1,20 @@
 import type { Figures, Scenario, ServerName } from '../scenario.ts';
+import { type BenchRedis, besideRedis } from '../support/beside-redis.ts';
 import { descriptorsOf } from '../support/cpu.ts';
 import { untilIdle } from '../support/idle.ts';
 import { LoadProcess } from '../support/load-process.ts';
 import { app, type BenchServer, startServer } from '../support/servers.ts';
 import { storm } from '../support/storm.ts';
+import { warmUp } from '../support/warm-up.ts';
 
 type Way = 'end' | 'reset';
 
 const oneChannel = 'one channel';
 const manyChannels = '5 of 500 channels';
+const manyOnRedis = '5 of 500 channels on Redis';
+/** Where what is asked of Redis is what a cleanup costs: only these keep state there. */
+const onRedis: readonly ServerName[] = ['spillway', 'naive'];
+const warmUpSockets = 2_000;
 /** Files a server opens meanwhile for itself. */
 const otherDescriptors = 20;
 
@@ -18,16 +24,21 @@ export const scenario: Scenario = {
   question: 'sockets are gone at once: what does it cost, and what does a neighbour notice?',
   servers: ['spillway', 'naive', 'ws', 'echo', 'soketi'],
   cases: ({ quick }) =>
-    [oneChannel, manyChannels].flatMap((channels) =>
+    [oneChannel, manyChannels, manyOnRedis].flatMap((channels) =>
       (quick ? ['reset'] : ['end', 'reset']).map((way) => `${channels}, ${way}`),
     ),
   run: async (server, name, { quick }) => {
     const [channels, way] = name.split(', ') as [string, Way];
+    if (channels === manyOnRedis)
+      return onRedis.includes(server)
+        ? await besideRedis((redis) => dropOfMany(server, way, quick, redis))
+        : undefined;
     if (channels === manyChannels) return server === 'ws' ? undefined : await dropOfMany(server, way, quick);
     return server === 'echo' ? undefined : await dropOfOne(server, way, quick);
   },
   columns: [
     { figure: 'cpuUsPerDisconnect', title: 'CPU us/disconnect', over: ['ws', 'echo', 'soketi', 'naive'] },
+    { figure: 'redisCpuUsPerDisconnect', title: 'Redis CPU us/disconnect', over: ['naive'] },
     { figure: 'idleMs', title: 'idle again ms', over: ['soketi'] },
     { figure: 'goneMs', title: 'sockets closed ms' },
     { figure: 'emptyMs', title: 'channels empty ms' },
@@ -75,7 +86,7 @@ export const scenario: Scenario = {
       },
       {
         name: 'cleanup: CPU without the fast paths, x Spillway',
-        cases: [`${oneChannel}, ${way}`, `${manyChannels}, ${way}`],
+        cases: [`${oneChannel}, ${way}`, `${manyChannels}, ${way}`, `${manyOnRedis}, ${way}`],
         figure: 'cpuUsPerDisconnect',
         of: 'naive' as const,
         over: 'spillway' as const,
@@ -93,6 +104,7 @@ async function dropOfOne(name: ServerName, way: Way, quick: boolean): Promise<Fi
   try {
     server = await startServer(name);
     const running = server;
+    await warmUp(running, way, { count: Math.min(count, warmUpSockets), channel: 'everyone' });
     const descriptors = descriptorsOf(running.pid);
     const target = { ...app, port: running.port, protocol: running.protocol };
     await crowd.ask('open', { ...target, count, inFlight: 200, channel: 'everyone' });
@@ -112,12 +124,13 @@ async function dropOfOne(name: ServerName, way: Way, quick: boolean): Promise<Fi
   }
 }
 
-async function dropOfMany(name: ServerName, way: Way, quick: boolean): Promise<Figures> {
+async function dropOfMany(name: ServerName, way: Way, quick: boolean, redis?: BenchRedis): Promise<Figures> {
   const socketCount = quick ? 2_000 : 9_500;
   const shape = { socketCount, channelCount: 500, channelsPerSocket: 5, windowMs: quick ? 500 : 2_000 };
-  const stormed = await storm(way, name, shape);
+  const stormed = await storm(way, name, shape, redis);
   return {
     cpuUsPerDisconnect: stormed.cpuUsPerDisconnect,
+    redisCpuUsPerDisconnect: stormed.redisCpuUsPerDisconnect,
     goneMs: stormed.goneMs,
     emptyMs: stormed.emptyMs,
     calmP99Ms: stormed.calmP99,

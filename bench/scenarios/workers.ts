@@ -17,7 +17,17 @@ interface Shape {
   readonly ms: number;
 }
 
-/** What one number of workers did in both phases. */
+/** What one phase took of the processors, for each delivery to all subscribers. */
+interface Phase {
+  /** Of each process, in the order they were given. */
+  readonly usOf: readonly number[];
+  readonly redisUs: number;
+  readonly perSecond: number;
+  /** Of one processor. */
+  readonly loadShare: number;
+}
+
+/** What one number of workers did, at the fixed rate and without pause. */
 interface Shared {
   /** Processor time of all processes of the server for one delivery, at the fixed rate. */
   readonly cpuUs: number;
@@ -39,9 +49,10 @@ const lowest = 19;
 
 /**
  * One worker beside two, both on Redis. Where there are only two processors the load takes one of them, so what two workers
- * can do is worked out, and what they did is shown beside it. At a fixed rate all workers share the server's processor, and
- * nobody is in their way; a worker is full when its own processor is, so two of them do as much more as the busiest needs
- * less for each delivery of both. Without pause all may run on any processor.
+ * can do is worked out, and what they did is shown beside it. At a fixed rate each worker in turn has the server's
+ * processor to itself, as it would have where there are enough of them, and all else is on the other one. A worker is
+ * full when its processor is, so two do as much more as the busiest needs less for each delivery of both. Without pause
+ * all may run on any processor.
  */
 export const scenario: Scenario = {
   name: 'workers',
@@ -106,12 +117,24 @@ function share(workers: number, shape: Shape, redis: BenchRedis): Promise<Shared
     await load.open({ port, count: shape.subscribers, channel, role: 'receiver' });
     await load.open({ port, count: 1, channel, role: 'sender' });
     const text = clientEventOf(eventBytes, channel.length);
-    const calm = await phase(pids, load, redis, { text, perSecond: shape.perSecond }, shape);
+    const alone: number[] = [];
+    const redisUs: number[] = [];
+    for (const pid of pids) {
+      for (const other of pids) pinRunning(other === pid ? 'server' : 'load', other);
+      const calm = await phase(pids, load, redis, { text, perSecond: shape.perSecond }, shape);
+      alone.push(calm.usOf[pids.indexOf(pid)] ?? 0);
+      redisUs.push(calm.redisUs);
+    }
     for (const pid of [...pids, redis.pid, load.pid]) pinRunning('both', pid);
     for (const pid of [redis.pid, load.pid]) setPriority(pid, lowest);
     const full = await phase(pids, load, redis, { text, window }, shape);
-    const { cpuUs, busiestUs, redisUs } = calm;
-    return { cpuUs, busiestUs, redisUs, perSecond: full.perSecond, loadShare: full.loadShare };
+    return {
+      cpuUs: sumOf(alone),
+      busiestUs: Math.max(...alone),
+      redisUs: sumOf(redisUs) / redisUs.length,
+      perSecond: full.perSecond,
+      loadShare: full.loadShare,
+    };
   });
 }
 
@@ -130,7 +153,7 @@ async function phase(
   redis: BenchRedis,
   plan: PublishPlan,
   { warmMs, ms }: Shape,
-): Promise<Shared> {
+): Promise<Phase> {
   await load.publish(plan);
   await wait(warmMs);
   await load.count();
@@ -142,10 +165,13 @@ async function phase(
   await stopped(load);
   const usEach = (cpuMs: number): number => (cpuMs * 1000) / counted.delivered;
   return {
-    cpuUs: usEach(usedMs.reduce((sum, one) => sum + one, 0)),
-    busiestUs: usEach(Math.max(...usedMs)),
+    usOf: usedMs.map(usEach),
     redisUs: usEach(redisUsedMs),
     perSecond: (counted.delivered * 1000) / counted.tookMs,
     loadShare: counted.loadCpuMs / counted.tookMs,
   };
+}
+
+function sumOf(figures: readonly number[]): number {
+  return figures.reduce((sum, one) => sum + one, 0);
 }

@@ -1,7 +1,9 @@
 import { readMetrics } from '../../spec/support/gauges.ts';
+import type { BenchRedis } from './beside-redis.ts';
 import { descriptorsOf } from './cpu.ts';
 import { LoadProcess } from './load-process.ts';
 import { app, type BenchServer, type ServerName, startServer } from './servers.ts';
+import { warmUp } from './warm-up.ts';
 
 /** How the sockets end: with a close frame and FIN, with RST, or without a sign. */
 export type Way = 'end' | 'reset' | 'silent';
@@ -22,6 +24,8 @@ export interface Stormed {
   readonly lost: number;
   /** Processor time beyond what the neighbour costs, by socket. */
   readonly cpuUsPerDisconnect: number;
+  /** Likewise of Redis, where there is one. */
+  readonly redisCpuUsPerDisconnect: number | undefined;
   /** From the drop until the server has closed every socket. */
   readonly goneMs: number;
   /** From the drop until its HTTP API knows none of the channels. */
@@ -51,11 +55,17 @@ export interface StormShape {
 
 const perSecond = 200;
 const prefix = 'storm-';
+const warmUpSockets = 2_000;
 /** Connections to the receiver of webhooks and the like: not the crowd's. */
 const otherDescriptors = 60;
 
 /** Opens the sockets beside a neighbour, ends all of them at once, and says what the neighbour and the receiver noticed. */
-export async function storm(way: Way, name: ServerName, shape: StormShape): Promise<Stormed> {
+export async function storm(
+  way: Way,
+  name: ServerName,
+  shape: StormShape,
+  redis?: BenchRedis,
+): Promise<Stormed> {
   const crowd = new LoadProcess('crowd');
   const neighbour = new LoadProcess('neighbour');
   const receiver = new LoadProcess('receiver');
@@ -66,11 +76,11 @@ export async function storm(way: Way, name: ServerName, shape: StormShape): Prom
     server = await startServer(name, {
       webhookPort,
       ...(way === 'silent' ? { silenceMs: 1_000 } : {}),
-      config: { webhooks: { graceMs: 200 } },
+      config: { webhooks: { graceMs: 200 }, ...redis?.config },
     });
     const front =
       (await proxy?.ask<{ port: number }>('listen', { target: server.port }))?.port ?? server.port;
-    return await measure({ way, shape, server, front, crowd, neighbour, receiver, proxy });
+    return await measure({ way, shape, server, front, crowd, neighbour, receiver, proxy, redis });
   } finally {
     const loads = [crowd, neighbour, receiver, ...(proxy === undefined ? [] : [proxy])];
     await Promise.all(loads.map((load) => load.kill()));
@@ -87,19 +97,26 @@ interface Scene {
   readonly neighbour: LoadProcess;
   readonly receiver: LoadProcess;
   readonly proxy: LoadProcess | undefined;
+  readonly redis: BenchRedis | undefined;
 }
 
 async function measure(scene: Scene): Promise<Stormed> {
-  const { way, shape, server, front, crowd, neighbour, receiver, proxy } = scene;
+  const { way, shape, server, front, crowd, neighbour, receiver, proxy, redis } = scene;
   const { socketCount, channelCount, channelsPerSocket } = shape;
   const { protocol } = server;
   const traffic = { perSecond, durationMs: shape.windowMs };
+  await warmUp(server, way === 'reset' ? 'reset' : 'end', {
+    count: Math.min(socketCount, warmUpSockets),
+    channelCount,
+    channelsPerSocket: protocol === 'echo' ? 0 : channelsPerSocket,
+  });
   await neighbour.ask('connect', { ...app, port: server.port, protocol });
   await neighbour.ask('measure', traffic);
   const descriptors = descriptorsOf(server.pid);
-  const aloneCpuMs = server.cpuMs();
+  const [aloneCpuMs, aloneRedisMs] = [server.cpuMs(), redis?.cpuMs() ?? 0];
   await neighbour.ask('measure', traffic);
   const neighbourCostMs = server.cpuMs() - aloneCpuMs;
+  const neighbourRedisMs = (redis?.cpuMs() ?? 0) - aloneRedisMs;
 
   const openCpuMs = crowd.cpuMs();
   const { tookMs: openMs } = await crowd.ask<{ tookMs: number }>('open', {
@@ -118,7 +135,7 @@ async function measure(scene: Scene): Promise<Stormed> {
 
   const { closed } = await crowd.ask<{ closed: number }>('figures');
   if (closed > 0) throw new Error(`${closed} sockets were closed before the storm`);
-  const stormCpuMs = server.cpuMs();
+  const [stormCpuMs, stormRedisMs] = [server.cpuMs(), redis?.cpuMs() ?? 0];
   const droppedMs = performance.now();
   const measured = neighbour.ask<Measured>('measure', traffic);
   await (proxy === undefined ? crowd.ask('drop', { way }) : proxy.ask('silence'));
@@ -136,13 +153,15 @@ async function measure(scene: Scene): Promise<Stormed> {
           count: channelCount,
           timeoutMs: 5_000,
         });
+  const usEach = (ms: number): number => (ms * 1000) / socketCount;
   return {
     calmP99: calm.p99,
     stormP50: stormed.p50,
     stormP99: stormed.p99,
     stormMax: stormed.max,
     lost: stormed.lost + calm.lost,
-    cpuUsPerDisconnect: ((server.cpuMs() - stormCpuMs - neighbourCostMs) * 1000) / socketCount,
+    cpuUsPerDisconnect: usEach(server.cpuMs() - stormCpuMs - neighbourCostMs),
+    redisCpuUsPerDisconnect: redis && usEach(redis.cpuMs() - stormRedisMs - neighbourRedisMs),
     goneMs: goneAtMs - droppedMs,
     emptyMs: emptyAtMs === undefined ? undefined : emptyAtMs - droppedMs,
     cleanMs: emptyAtMs === undefined ? undefined : Math.max(0, emptyAtMs - goneAtMs),

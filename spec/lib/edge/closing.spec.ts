@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { loadConfig } from '../../../config/load.ts';
 import { directWritesFor } from '../../../lib/edge/check-direct-writes.ts';
+import type { ClientSocket } from '../../../lib/edge/client-socket.ts';
 import { Edge } from '../../../lib/edge/edge.ts';
 import { encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
 import { Telemetry } from '../../../lib/telemetry/telemetry.ts';
@@ -134,6 +135,17 @@ describe.each([
     clearInterval(writing);
     transport.write(encodeTextFrame('later'));
     expect([transport.isOpen, edge.open]).toEqual([false, 0]);
+  });
+
+  const errors = fastPaths ? 'without an error' : 'with its error';
+
+  test(`that is reset is destroyed ${errors}`, async () => {
+    const { raw, transport } = await open();
+    const wire = (transport as ClientSocket).raw;
+    const closed = codeOf(edge.closes$);
+    raw.reset();
+    expect(await closed).toBe(1006);
+    expect([wire?.destroyed, wire?.errored === null]).toEqual([true, fastPaths]);
   });
 
   test('that the server closes waits for the answer of the client', async () => {

@@ -1,0 +1,31 @@
+import { untilIdle } from './idle.ts';
+import { LoadProcess } from './load-process.ts';
+import { app, type BenchServer } from './servers.ts';
+
+/** What the sockets of a warm-up subscribe to, as `open` of bench/load/crowd.js takes it. */
+export interface WarmUpPlan {
+  readonly count: number;
+  readonly inFlight?: number;
+  readonly channel?: string;
+  readonly channelCount?: number;
+  readonly channelsPerSocket?: number;
+}
+
+/** Channels of a warm-up begin with it. */
+export const warmUpPrefix = 'warm-';
+
+/**
+ * Sockets come, subscribe and go before anything is counted: a server that has run for a while has seen that before, and
+ * has its code compiled.
+ */
+export async function warmUp(server: BenchServer, way: 'end' | 'reset', plan: WarmUpPlan): Promise<void> {
+  const crowd = new LoadProcess('crowd');
+  try {
+    const { port, protocol } = server;
+    await crowd.ask('open', { ...app, port, protocol, inFlight: 200, prefix: warmUpPrefix, ...plan });
+    await crowd.ask('drop', { way });
+    await untilIdle(() => server.cpuMs());
+  } finally {
+    await crowd.kill();
+  }
+}
