@@ -27,12 +27,32 @@ export function endReceiverOnce(socket: WebSocket): void {
   inside(socket)._receiver.end = endOnce;
 }
 
+/** Whom a wire asks when it is to be destroyed. */
+export interface WireOwner {
+  onWireEnding(): void;
+}
+
+type OwnedWire = Socket & { [owner]?: WireOwner };
+
+const owner = Symbol('owner');
+
+/** From here on `destroy` of the wire asks its owner, who calls `destroyPlainly` when it is time. */
+export function own(wire: Socket, by: WireOwner): void {
+  (wire as OwnedWire)[owner] = by;
+  wire.destroy = askOwner;
+}
+
 /**
- * Takes the place of a socket's own `destroy`, without the error: nobody asks for it, `close` follows and tells the code.
- * Node.js writes the stack of an error out before it is emitted: a tenth of what a reset cost.
+ * Destroys the wire without the error there may have been: nobody asks for it, `close` follows and tells the code. Node.js
+ * writes the stack of an error out before it is emitted: a tenth of what a reset cost.
  */
-export function destroyPlainly(this: Socket): Socket {
-  return Socket.prototype.destroy.call(this);
+export function destroyPlainly(wire: Socket): void {
+  Socket.prototype.destroy.call(wire);
+}
+
+function askOwner(this: OwnedWire): Socket {
+  this[owner]?.onWireEnding();
+  return this;
 }
 
 function endOnce(this: Writable): Writable {

@@ -49,10 +49,12 @@ export interface WireClosed {
   readonly code: number;
 }
 
-/** The public listener: owns the port, the upgrades and the sockets, and turns what happens there into three streams. */
+/** The public listener: owns the port, the upgrades and the sockets, and turns what happens there into four streams. */
 export class Edge implements ClientSocketListener {
   readonly connects$ = new Subject<ConnectionAttempted>();
   readonly messages$ = new Subject<MessageReceived>();
+  /** Sockets whose wires have ended or are to: whoever takes them destroys the wires. Without fast paths they end by themselves. */
+  readonly ends$ = new Subject<ClientSocket>();
   readonly closes$ = new Subject<WireClosed>();
   readonly #parts: EdgeParts;
   readonly #server: Server;
@@ -110,6 +112,10 @@ export class Edge implements ClientSocketListener {
 
   onFrame(socket: ClientSocket, frame: Buffer | number): void {
     this.messages$.next({ transport: socket, frame });
+  }
+
+  onEnding(socket: ClientSocket): void {
+    this.ends$.next(socket);
   }
 
   onClosed(socket: ClientSocket, code: number): void {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { loadConfig } from '../../../config/load.ts';
 import { directWritesFor } from '../../../lib/edge/check-direct-writes.ts';
-import type { ClientSocket } from '../../../lib/edge/client-socket.ts';
+import { ClientSocket } from '../../../lib/edge/client-socket.ts';
 import { Edge } from '../../../lib/edge/edge.ts';
 import { encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
 import { Telemetry } from '../../../lib/telemetry/telemetry.ts';
@@ -28,6 +28,7 @@ describe.each([
 ])('a wire whose frames are written %s', (_, fastPaths) => {
   let edge: Edge;
   let port: number;
+  let onEnd: (socket: ClientSocket) => void;
 
   beforeEach(async () => {
     const overrides = { server: { host: '127.0.0.1', port: 0, fastPaths } };
@@ -37,6 +38,8 @@ describe.each([
     expect(directWrites !== undefined).toBe(fastPaths);
     const onRequest = (): void => undefined;
     edge = new Edge({ config, node: { draining: false }, telemetry, onRequest, directWrites });
+    onEnd = (socket) => socket.destroyWire();
+    edge.ends$.subscribe((socket) => onEnd(socket));
     port = await edge.listen();
   });
   afterEach(() => {
@@ -84,6 +87,30 @@ describe.each([
     await closed;
     expect(edge.open).toBe(0);
   });
+
+  if (fastPaths) {
+    test('that ends is neither read nor written to until it is destroyed', async () => {
+      const { raw, transport } = await open();
+      const [frames, closed] = [
+        firstValueFrom(edge.messages$, { defaultValue: 'none' }),
+        codeOf(edge.closes$),
+      ];
+      const ended = new Promise<ClientSocket>((resolve) => {
+        onEnd = resolve;
+      });
+      raw.frame(opcodes.close, closeBytes(1000));
+      const socket = await ended;
+      raw.frame(opcodes.text, Buffer.from('late'));
+      transport.write(encodeTextFrame('late'));
+      transport.close(4200, 'please reconnect');
+      expect([transport.isOpen, edge.open]).toEqual([false, 1]);
+      socket.destroyWire();
+      expect((await raw.nextFrame()).payload).toEqual(closeBytes(1000));
+      expect(await closed).toBe(1000);
+      edge.messages$.complete();
+      expect([await frames, raw.pending.length]).toEqual(['none', 0]);
+    });
+  }
 
   test('is closed when the client says so and has ended its side already', async () => {
     const { raw } = await open();
@@ -141,7 +168,8 @@ describe.each([
 
   test(`that is reset is destroyed ${errors}`, async () => {
     const { raw, transport } = await open();
-    const wire = (transport as ClientSocket).raw;
+    if (!(transport instanceof ClientSocket)) throw new Error('the transport is no socket');
+    const wire = transport.raw;
     const closed = codeOf(edge.closes$);
     raw.reset();
     expect(await closed).toBe(1006);
