@@ -33,8 +33,8 @@ export interface WebhookScheduleOptions {
   readonly random?: () => number;
 }
 
-/** Turns that begin before other work of the process goes on: reading and recording are synchronous in memory. */
-const turnsPerSlice = 8;
+/** Turns that begin before other work of the process goes on: in memory, reading, recording and posting are of one piece. */
+const turnsPerSlice = 2;
 
 /**
  * Whose turn it is. A lane with work waits until its batch is full or its window is over, then for one of its endpoint's
