@@ -7,7 +7,7 @@ export interface EndedSocket {
 }
 
 /** How long wires are destroyed in one turn of the event loop, in milliseconds. */
-export const endsSliceMs = 3;
+export const endsSliceMs = 5;
 
 /**
  * Destroys the wires of sockets that have ended: at once, or a few in each turn when thousands of them end together. What
