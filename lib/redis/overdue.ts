@@ -27,6 +27,12 @@ export class Overdue {
     return this.#waiting.size;
   }
 
+  /** Whether some call has waited too long, as of the last step. */
+  get isOverdue(): boolean {
+    const [oldest] = this.#waiting;
+    return oldest !== undefined && this.#ranMs - oldest.atRanMs >= this.#limitMs;
+  }
+
   /** Call what it answers when the answer came, whichever. */
   begin(): () => void {
     if (this.#timer === undefined) {
@@ -64,9 +70,8 @@ export class Overdue {
     this.#steppedAtMs = performance.now();
     this.#schedule();
     setImmediate(() => {
-      const [oldest] = this.#waiting;
-      if (oldest === undefined) this.#stop();
-      else if (this.#ranMs - oldest.atRanMs >= this.#limitMs) this.#onOverdue();
+      if (this.#waiting.size === 0) this.#stop();
+      else if (this.isOverdue) this.#onOverdue();
     });
   }
 }

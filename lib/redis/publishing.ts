@@ -31,8 +31,8 @@ export class Publishing {
   }
 
   /** False: refused. */
-  offer(topic: Topic, message: string, isUp: boolean): boolean {
-    if (!isUp || this.#underWay >= capacity) {
+  offer(topic: Topic, message: string, canSend: boolean): boolean {
+    if (!canSend || this.#underWay >= capacity) {
       this.#dropped++;
       return false;
     }

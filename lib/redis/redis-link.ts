@@ -155,7 +155,7 @@ export class RedisLink implements StoreLink {
   }
 
   publish(topic: Topic, message: string): boolean {
-    return this.#publishing.offer(topic, message, this.isUp);
+    return this.#publishing.offer(topic, message, this.isUp || this.#hangs);
   }
 
   listen(topics: readonly Topic[]): Promise<void> {
@@ -177,6 +177,11 @@ export class RedisLink implements StoreLink {
     this.#commands.disconnect();
     this.#messages$.complete();
     this.#gaps$.complete();
+  }
+
+  /** It gives no answer, but its connection stands: what is sent waits there until it goes on. */
+  get #hangs(): boolean {
+    return !this.#isClosed && this.#overdue.isOverdue && this.#commands.status === 'ready';
   }
 
   #makeListening(): Listening {

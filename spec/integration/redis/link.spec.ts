@@ -154,6 +154,18 @@ describe('a Redis that hangs', () => {
     expect(countOf(await call)).toBe(1);
   });
 
+  it('is still sent what is published, and passes it on when it goes on', async () => {
+    await rig.link.listen([a]);
+    await redis.kill('SIGSTOP');
+    const call = rig.link.run('apply', 0, []);
+    await rig.until(false, 1000);
+    const heard = rig.nextMessage('meanwhile');
+    expect(rig.link.publish(a, 'meanwhile')).toBe(true);
+    await redis.kill('SIGCONT');
+    await Promise.all([heard, call]);
+    expect(rig.link.metrics).toMatchObject({ droppedPublishes: 0, reconnects: 0 });
+  });
+
   it('for long fails the call after two seconds, and is back within five seconds of its return', async () => {
     await rig.link.listen([a]);
     await redis.kill('SIGSTOP');
