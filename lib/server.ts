@@ -11,7 +11,7 @@ import { type AdminDoor, type AdminServerOptions, startAdminServer } from './adm
 import { directWritesFor } from './edge/check-direct-writes.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
-import { endWires } from './end-wires.ts';
+import { inTurns } from './flow/in-turns.ts';
 import { isolate } from './flow/isolate.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
@@ -125,15 +125,17 @@ async function assemble(foundation: Foundation): Promise<OpenServer> {
   });
   const aborter = new AbortController();
   pipelines.push(...runPipelines(parts, edge, { stages, signal: aborter.signal }));
-  subscriptions.push(...takeCloses(parts, edge, metrics));
+  const closed = takeCloses(parts, edge, metrics);
   subscriptions.push(...runClocks(parts, edge));
+  // While the ends of a storm are read, what is overdue does not wait until all of them have been.
+  subscriptions.push(edge.ends$.subscribe(() => parts.fanout.flushOverdue()));
   subscriptions.push(parts.outbox.work$.subscribe((work) => parts.schedule.wake(work)));
   subscriptions.push(...repairs(parts));
   registerGauges(metrics, parts, edge, pipelines);
   await parts.stores.open();
   const { port, admin } = await listen(foundation, readiness, parts, edge);
   announceListening(foundation, port, admin);
-  const running = { ...foundation, parts, edge, admin, pipelines, aborter };
+  const running = { ...foundation, parts, edge, admin, pipelines, closed, aborter };
   const stop = once((reason: string) => stopServer(running, reason));
   return { port, adminPort: admin.port, parts, edge, stop };
 }
@@ -175,22 +177,32 @@ async function collectStages(
   return [...loaded.map(({ stage }) => stage), ...(options.stages ?? [])];
 }
 
-/** Wires that have ended are destroyed, and sockets that have closed by themselves depart. */
-function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): readonly Subscription[] {
-  const onQueue = (queue: { readonly size: number }): void =>
-    metrics.registerGauge(
-      'spillway_waiting_closes',
-      'Sockets that have ended and have yet to be closed',
-      () => queue.size,
-    );
-  return [
-    endWires(edge.ends$, parts.fanout, onQueue).subscribe(),
-    edge.closes$.subscribe(({ socket: { connection }, code }) => {
-      if (connection === undefined) return;
-      const cause = code === 1006 ? 'error' : 'client';
-      parts.departures.next({ kind: 'connection', connection, cause, closeCode: code });
+/** Departures taken in one turn of the event loop, in milliseconds: a storm of them is not one long phase. */
+const closesSliceMs = 2;
+
+/** Sockets that closed by themselves depart; fulfilled when the source has completed and all of them have. */
+function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {
+  const closes$ = edge.closes$.pipe(
+    inTurns({
+      sliceMs: closesSliceMs,
+      onQueue: (queue) =>
+        metrics.registerGauge(
+          'spillway_waiting_closes',
+          'Closed sockets that have yet to depart',
+          () => queue.size,
+        ),
     }),
-  ];
+  );
+  return new Promise((resolve) => {
+    closes$.subscribe({
+      next: ({ socket: { connection }, code }) => {
+        if (connection === undefined) return;
+        const cause = code === 1006 ? 'error' : 'client';
+        parts.departures.next({ kind: 'connection', connection, cause, closeCode: code });
+      },
+      complete: resolve,
+    });
+  });
 }
 
 /** What nodes say to each other is said once: after a gap what followed from it is asked again. */

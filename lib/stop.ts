@@ -20,6 +20,8 @@ export interface Stoppable {
   readonly edge: Edge;
   readonly admin: AdminDoor;
   readonly pipelines: readonly RunningPipeline[];
+  /** Fulfilled when the source of closes has completed and every closed socket has departed. */
+  readonly closed: Promise<void>;
   readonly subscriptions: readonly Subscription[];
   readonly aborter: AbortController;
   readonly log: LogStream;
@@ -47,6 +49,8 @@ export async function stopServer(running: Stoppable, reason: string): Promise<vo
 
   const isLate = (): boolean => clock.now() >= lastActsAtMs;
   await until(() => edge.open === 0 || isLate());
+  edge.closes$.complete();
+  await inTime(isLate, running.closed);
   for (const source$ of [edge.connects$, edge.messages$, parts.publishes, parts.departures])
     source$.complete();
   await inTime(isLate, completed(running, ['connect', 'message', 'publish', 'disconnect']));

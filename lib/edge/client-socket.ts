@@ -2,21 +2,14 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Connection, Transport } from '../channels/connection.ts';
 import { encodeCloseFrame } from '../protocol/websocket-frame.ts';
-import {
-  destroyPlainly,
-  endReceiverOnce,
-  hasClientClosed,
-  own,
-  setClosing,
-  type WireOwner,
-} from './closing.ts';
+import { endReceiverOnce, hasClientClosed, own, setClosing, type WireOwner } from './closing.ts';
 import { type DirectWrites, handleOf, type StreamHandle, type Wire } from './direct-writes.ts';
 import { forEachFrame } from './split-frames.ts';
 
 /** What a client's socket tells the edge. One listener serves all sockets. */
 export interface ClientSocketListener {
   onFrame(socket: ClientSocket, frame: Buffer | number): void;
-  /** Its wire has ended, or is to: it is destroyed by `destroyWire`. Once for each socket, and only with fast paths. */
+  /** Its wire ends, for whatever cause; told where frames are written directly. */
   onEnding(socket: ClientSocket): void;
   onClosed(socket: ClientSocket, code: number): void;
 }
@@ -46,16 +39,15 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
   #direct: DirectWrites | undefined;
   #listener: ClientSocketListener | undefined;
   #goesThroughWs = false;
-  #isEnding = false;
-  /** To the client's close frame; written together with the end of the wire. */
-  #answer: Buffer | undefined;
 
   /** Called once, when the upgrade is done. */
   attach(raw: Socket, remoteAddress: string, listener: ClientSocketListener, writing: FrameWriting): void {
     this.raw = raw;
     this.#direct = writing.direct;
-    if (writing.direct !== undefined) this.handle = handleOf(raw);
-    if (writing.toRaw) own(raw, this);
+    if (writing.direct !== undefined) {
+      this.handle = handleOf(raw);
+      own(raw, this);
+    }
     this.remoteAddress = remoteAddress;
     this.#listener = listener;
     this.#goesThroughWs = !writing.toRaw || this.extensions.includes('permessage-deflate');
@@ -124,19 +116,8 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
     this.#listener?.onFrame(this, frame);
   }
 
-  /** Nothing is read or written from here on, however long it takes until the wire is destroyed. */
   onWireEnding(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    setClosing(this);
     this.#listener?.onEnding(this);
-    if (this.raw?.destroyed === false) this.handle?.readStop();
-  }
-
-  destroyWire(): void {
-    if (this.raw === undefined) return;
-    if (this.#answer !== undefined) this.#direct?.tryWrite(this, this.#answer);
-    destroyPlainly(this.raw);
   }
 
   ended(code: number): void {
@@ -149,8 +130,9 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
    * client that reads so slowly that the kernel has no room for the answer does not get it.
    */
   #answersClose(code?: number, reason?: string | Buffer): boolean {
-    if (this.handle === null || !hasClientClosed(this) || this.queuedBytes > 0) return false;
-    this.#answer = encodeCloseFrame(code, reason);
+    if (!hasClientClosed(this) || this.queuedBytes > 0) return false;
+    if (this.#direct?.tryWrite(this, encodeCloseFrame(code, reason)) !== true) return false;
+    setClosing(this);
     this.raw?.destroy();
     return true;
   }

@@ -15,8 +15,6 @@ export interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
   /** Bytes that wait for the kernel to have room. */
   readonly writeQueueSize: number;
-  /** Answers 0, or a negative error number. */
-  readStop(): number;
 }
 
 /** Null when the socket is closed. */

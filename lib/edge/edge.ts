@@ -53,7 +53,7 @@ export interface WireClosed {
 export class Edge implements ClientSocketListener {
   readonly connects$ = new Subject<ConnectionAttempted>();
   readonly messages$ = new Subject<MessageReceived>();
-  /** Sockets whose wires have ended or are to: whoever takes them destroys the wires. Without fast paths they end by themselves. */
+  /** Wires that end, each before its close: thousands of them in one phase of the event loop, when they end together. */
   readonly ends$ = new Subject<ClientSocket>();
   readonly closes$ = new Subject<WireClosed>();
   readonly #parts: EdgeParts;

@@ -60,6 +60,7 @@ export class VirtualNode {
       parts,
       edge,
       aborter,
+      closed: Promise.resolve(),
       admin: { port: 0, close: () => Promise.resolve() },
       log: { next: () => undefined, setLevel: () => undefined, close: () => Promise.resolve(), dropped: 0 },
       pipelines: [

@@ -28,7 +28,6 @@ describe.each([
 ])('a wire whose frames are written %s', (_, fastPaths) => {
   let edge: Edge;
   let port: number;
-  let onEnd: (socket: ClientSocket) => void;
 
   beforeEach(async () => {
     const overrides = { server: { host: '127.0.0.1', port: 0, fastPaths } };
@@ -38,8 +37,6 @@ describe.each([
     expect(directWrites !== undefined).toBe(fastPaths);
     const onRequest = (): void => undefined;
     edge = new Edge({ config, node: { draining: false }, telemetry, onRequest, directWrites });
-    onEnd = (socket) => socket.destroyWire();
-    edge.ends$.subscribe((socket) => onEnd(socket));
     port = await edge.listen();
   });
   afterEach(() => {
@@ -87,30 +84,6 @@ describe.each([
     await closed;
     expect(edge.open).toBe(0);
   });
-
-  if (fastPaths) {
-    test('that ends is neither read nor written to until it is destroyed', async () => {
-      const { raw, transport } = await open();
-      const [frames, closed] = [
-        firstValueFrom(edge.messages$, { defaultValue: 'none' }),
-        codeOf(edge.closes$),
-      ];
-      const ended = new Promise<ClientSocket>((resolve) => {
-        onEnd = resolve;
-      });
-      raw.frame(opcodes.close, closeBytes(1000));
-      const socket = await ended;
-      raw.frame(opcodes.text, Buffer.from('late'));
-      transport.write(encodeTextFrame('late'));
-      transport.close(4200, 'please reconnect');
-      expect([transport.isOpen, edge.open]).toEqual([false, 1]);
-      socket.destroyWire();
-      expect((await raw.nextFrame()).payload).toEqual(closeBytes(1000));
-      expect(await closed).toBe(1000);
-      edge.messages$.complete();
-      expect([await frames, raw.pending.length]).toEqual(['none', 0]);
-    });
-  }
 
   test('is closed when the client says so and has ended its side already', async () => {
     const { raw } = await open();
@@ -166,14 +139,17 @@ describe.each([
 
   const errors = fastPaths ? 'without an error' : 'with its error';
 
-  test(`that is reset is destroyed ${errors}`, async () => {
+  test(`that is reset is destroyed ${errors}${fastPaths ? ', which is told before' : ''}`, async () => {
     const { raw, transport } = await open();
     if (!(transport instanceof ClientSocket)) throw new Error('the transport is no socket');
-    const wire = transport.raw;
+    const wire = transport.raw!;
     const closed = codeOf(edge.closes$);
+    const told: unknown[] = [];
+    edge.ends$.subscribe((socket) => told.push([socket, wire.destroyed]));
     raw.reset();
     expect(await closed).toBe(1006);
-    expect([wire?.destroyed, wire?.errored === null]).toEqual([true, fastPaths]);
+    expect(told).toEqual(fastPaths ? [[transport, false]] : []);
+    expect([wire.destroyed, wire.errored === null]).toEqual([true, fastPaths]);
   });
 
   test('that the server closes waits for the answer of the client', async () => {

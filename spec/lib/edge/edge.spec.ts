@@ -29,7 +29,6 @@ describe('the edge', () => {
       onRequest: (_, response) => response.end(),
     });
     edge.connects$.subscribe((attempt) => onConnect(attempt));
-    edge.ends$.subscribe((socket) => socket.destroyWire());
     port = await edge.listen();
   });
   afterEach(() => {
