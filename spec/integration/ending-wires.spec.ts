@@ -1,0 +1,24 @@
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { closeClients, connect } from '../support/client.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  closeClients();
+  await server.stop();
+});
+
+it('a flush that is overdue begins while wires end, before they are closed and their connections depart', async () => {
+  await connect(server);
+  const { edge, parts } = server.running;
+  const flushes = jest.spyOn(parts.fanout, 'flushOverdue');
+  const [socket] = edge.sockets;
+  socket?.terminate();
+  expect([flushes.mock.calls.length, parts.connections.size]).toEqual([1, 1]);
+  await server.log.waitFor('connection.closed');
+  expect(parts.connections.size).toBe(0);
+});
