@@ -155,7 +155,9 @@ export class RedisLink implements StoreLink {
   }
 
   publish(topic: Topic, message: string): boolean {
-    return this.#publishing.offer(topic, message, this.isUp || this.#hangs);
+    // While it hangs but its connection stands, what is sent waits there until it goes on.
+    const hangs = this.#overdue.isOverdue && this.#commands.status === 'ready';
+    return this.#publishing.offer(topic, message, this.isUp || hangs);
   }
 
   listen(topics: readonly Topic[]): Promise<void> {
@@ -177,11 +179,6 @@ export class RedisLink implements StoreLink {
     this.#commands.disconnect();
     this.#messages$.complete();
     this.#gaps$.complete();
-  }
-
-  /** It gives no answer, but its connection stands: what is sent waits there until it goes on. */
-  get #hangs(): boolean {
-    return !this.#isClosed && this.#overdue.isOverdue && this.#commands.status === 'ready';
   }
 
   #makeListening(): Listening {
