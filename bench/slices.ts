@@ -36,7 +36,6 @@ interface Settled {
 const options = readOptions(['spillway', 'echo']);
 const socketCount = options.quick ? 2_000 : 9_500;
 const batchSize = 64;
-const warmUpSockets = 2_000;
 const shape = { channelCount: 500, channelsPerSocket: 5 };
 
 async function run(): Promise<void> {
@@ -77,7 +76,7 @@ async function storm([way, name]: readonly ['end' | 'reset', 'spillway' | 'echo'
     });
     await warmUp(server, way, {
       ...shape,
-      count: Math.min(socketCount, warmUpSockets),
+      count: socketCount,
       ...(name === 'echo' ? { channelsPerSocket: 0 } : {}),
     });
     await crowd.ask('open', {

@@ -14,7 +14,6 @@ const manyChannels = '5 of 500 channels';
 const manyOnRedis = '5 of 500 channels on Redis';
 /** Where what is asked of Redis is what a cleanup costs: only these keep state there. */
 const onRedis: readonly ServerName[] = ['spillway', 'naive'];
-const warmUpSockets = 2_000;
 /** Files a server opens meanwhile for itself. */
 const otherDescriptors = 20;
 
@@ -104,7 +103,7 @@ async function dropOfOne(name: ServerName, way: Way, quick: boolean): Promise<Fi
   try {
     server = await startServer(name);
     const running = server;
-    await warmUp(running, way, { count: Math.min(count, warmUpSockets), channel: 'everyone' });
+    await warmUp(running, way, { count, channel: 'everyone' });
     const descriptors = descriptorsOf(running.pid);
     const target = { ...app, port: running.port, protocol: running.protocol };
     await crowd.ask('open', { ...target, count, inFlight: 200, channel: 'everyone' });

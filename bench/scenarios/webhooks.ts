@@ -3,6 +3,7 @@ import { type BenchRedis, besideRedis } from '../support/beside-redis.ts';
 import { untilIdle } from '../support/idle.ts';
 import { LoadProcess } from '../support/load-process.ts';
 import { app, type BenchServer, startServer } from '../support/servers.ts';
+import { warmUpPrefix } from '../support/warm-up.ts';
 
 interface Shape {
   readonly sockets: number;
@@ -145,7 +146,7 @@ async function measure(server: BenchServer, shape: Shape, beside: Beside): Promi
     server,
     shape,
     beside,
-    { sockets: shape.warmUpSockets, prefix: 'warm-' },
+    { sockets: shape.warmUpSockets, prefix: warmUpPrefix },
     nothing,
   );
   const [cpuMs, redisMs, receiverMs] = [server.cpuMs(), redis?.cpuMs() ?? 0, receiver?.cpuMs() ?? 0];

@@ -55,7 +55,6 @@ export interface StormShape {
 
 const perSecond = 200;
 const prefix = 'storm-';
-const warmUpSockets = 2_000;
 /** Connections to the receiver of webhooks and the like: not the crowd's. */
 const otherDescriptors = 60;
 
@@ -106,7 +105,7 @@ async function measure(scene: Scene): Promise<Stormed> {
   const { protocol } = server;
   const traffic = { perSecond, durationMs: shape.windowMs };
   await warmUp(server, way === 'reset' ? 'reset' : 'end', {
-    count: Math.min(socketCount, warmUpSockets),
+    count: socketCount,
     channelCount,
     channelsPerSocket: protocol === 'echo' ? 0 : channelsPerSocket,
   });

@@ -13,6 +13,8 @@ export interface WarmUpPlan {
 
 /** Channels of a warm-up begin with it. */
 export const warmUpPrefix = 'warm-';
+/** No more of them come than this. */
+const maxSockets = 2_000;
 
 /**
  * Sockets come, subscribe and go before anything is counted: a server that has run for a while has seen that before, and
@@ -22,7 +24,8 @@ export async function warmUp(server: BenchServer, way: 'end' | 'reset', plan: Wa
   const crowd = new LoadProcess('crowd');
   try {
     const { port, protocol } = server;
-    await crowd.ask('open', { ...app, port, protocol, inFlight: 200, prefix: warmUpPrefix, ...plan });
+    const count = Math.min(plan.count, maxSockets);
+    await crowd.ask('open', { ...app, port, protocol, inFlight: 200, prefix: warmUpPrefix, ...plan, count });
     await crowd.ask('drop', { way });
     await untilIdle(() => server.cpuMs());
   } finally {

@@ -27,7 +27,7 @@ export function endReceiverOnce(socket: WebSocket): void {
   inside(socket)._receiver.end = endOnce;
 }
 
-/** Who is told that a wire ends: once, before it does. */
+/** Who is told that a wire ends: once, when it has been destroyed and its close is still to come. */
 export interface WireOwner {
   onWireEnding(): void;
 }
@@ -37,7 +37,7 @@ type OwnedWire = Socket & { [owner]?: WireOwner };
 const owner = Symbol('owner');
 
 /**
- * From here on the wire tells its owner when it is destroyed, and is destroyed without the error there may have been: nobody
+ * From here on the wire tells its owner that it is destroyed, and is destroyed without the error there may have been: nobody
  * asks for it, `close` follows and tells the code. Node.js writes the stack of an error out before it is emitted: a tenth of
  * what a reset cost.
  */
@@ -47,8 +47,11 @@ export function own(wire: Socket, by: WireOwner): void {
 }
 
 function destroyPlainly(this: OwnedWire): Socket {
-  if (!this.destroyed) this[owner]?.onWireEnding();
-  return Socket.prototype.destroy.call(this);
+  const isFirst = !this.destroyed;
+  Socket.prototype.destroy.call(this);
+  // Whoever is told may write to this wire, which fails and brings it here again.
+  if (isFirst) this[owner]?.onWireEnding();
+  return this;
 }
 
 function endOnce(this: Writable): Writable {

@@ -22,7 +22,7 @@ export interface LogFileOptions {
 
 const eightMebibytes = 8 * 1024 * 1024;
 /** A line waits for others to be written with it, until they are this many bytes or it has waited this long. */
-const writtenTogetherBytes = 64 * 1024;
+const writtenTogetherBytes = 8 * 1024;
 const longestWaitMs = 10;
 
 /** Lines as bytes: as text, SonicBoom counts the bytes of everything that waits with each line that joins it. */
@@ -61,7 +61,6 @@ class LogFile implements LogDestination {
       sync: false,
       contentMode: 'buffer',
       minLength: writtenTogetherBytes,
-      maxWrite: 4 * writtenTogetherBytes,
       maxLength: maxBufferedBytes,
       retryEAGAIN: () => this.#state !== 'closed',
     }) as unknown as ByteStream;
