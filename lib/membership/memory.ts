@@ -11,6 +11,7 @@ import type {
   MembershipSnapshot,
   MembershipStore,
 } from './membership-store.ts';
+import { SteadyMap } from './steady-map.ts';
 import { TouchedChannels } from './touched-channels.ts';
 
 interface Subscriber {
@@ -26,8 +27,8 @@ interface PresentUser {
 /** A channel with subscribers. */
 interface ChannelState {
   version: number;
-  readonly subscribers: Map<string, Subscriber>;
-  readonly users: Map<string, PresentUser>;
+  readonly subscribers: SteadyMap<string, Subscriber>;
+  readonly users: SteadyMap<string, PresentUser>;
 }
 
 /** What most changes of a storm are answered: one object for all of them. */
@@ -173,7 +174,7 @@ export class MemoryMembershipStore implements MembershipStore {
     }
     let state = channels.get(channel);
     if (state === undefined) {
-      state = { version: this.#versionFloor, subscribers: new Map(), users: new Map() };
+      state = { version: this.#versionFloor, subscribers: new SteadyMap(), users: new SteadyMap() };
       channels.set(channel, state);
     }
     return state;

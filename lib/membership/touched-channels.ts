@@ -12,8 +12,9 @@ class TouchedChannel {
   readonly channel: string;
   readonly #state: Versioned;
   readonly #version: number;
-  readonly #removed = new Set<string>();
-  readonly #added = new Map<string, Member>();
+  /** Made for those who need them: most channels have no members. */
+  #removed: Set<string> | undefined;
+  #added: Map<string, Member> | undefined;
   #counted = false;
 
   constructor({ appId, channel }: MembershipChange, state: Versioned) {
@@ -24,12 +25,15 @@ class TouchedChannel {
   }
 
   added(member: Member): void {
+    this.#added ??= new Map<string, Member>();
     this.#added.set(member.userId, member);
   }
 
   /** One who came within the call was never seen. */
   removed(userId: string): void {
-    if (!this.#added.delete(userId)) this.#removed.add(userId);
+    if (this.#added?.delete(userId) === true) return;
+    this.#removed ??= new Set<string>();
+    this.#removed.add(userId);
   }
 
   counted(): void {
@@ -46,8 +50,8 @@ class TouchedChannel {
       appId: this.appId,
       channel: this.channel,
       version: this.#version,
-      removed: [...this.#removed],
-      added: [...this.#added.values()],
+      removed: this.#removed === undefined ? [] : [...this.#removed],
+      added: this.#added === undefined ? [] : [...this.#added.values()],
       ...(count === undefined ? {} : { subscriptionCount: count }),
     };
   }

@@ -1,12 +1,18 @@
 import type { Clock } from '../../flow/clock.ts';
-import { DeadlineQueue } from './deadline-queue.ts';
+import { Deadline, DeadlineQueue } from './deadline-queue.ts';
 
 /** A counted channel that was told lately. */
-interface Told {
+class Told extends Deadline<Told> {
   readonly appId: string;
   readonly channel: string;
   /** Not told yet. */
-  latest: number | undefined;
+  latest: number | undefined = undefined;
+
+  constructor(appId: string, channel: string) {
+    super();
+    this.appId = appId;
+    this.channel = channel;
+  }
 }
 
 /** Up to this many subscriptions every change is told. */
@@ -47,7 +53,7 @@ export class CountThrottle {
   }
 
   #begin(appId: string, channel: string): void {
-    const told: Told = { appId, channel, latest: undefined };
+    const told = new Told(appId, channel);
     this.#told.set(keyOf(appId, channel), told);
     this.#intervals.arm(told);
   }

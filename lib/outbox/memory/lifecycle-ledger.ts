@@ -1,15 +1,22 @@
 import type { Clock } from '../../flow/clock.ts';
-import { DeadlineQueue } from './deadline-queue.ts';
+import { Deadline, DeadlineQueue } from './deadline-queue.ts';
 import type { LifecycleEvent, LifecycleKind } from '../outbox-event.ts';
 import { ToldCopy } from './told-copy.ts';
 
 /** A channel or a user that outsiders were told is there. Armed for grace: it is not, and they are not told yet. */
-interface Presence {
+class Presence extends Deadline<Presence> {
   readonly ledger: ChannelLedger;
   /** Undefined: the channel itself. */
   readonly userId: string | undefined;
   /** Of the event that told it. */
   readonly seq: number;
+
+  constructor(ledger: ChannelLedger, userId: string | undefined, seq: number) {
+    super();
+    this.ledger = ledger;
+    this.userId = userId;
+    this.seq = seq;
+  }
 }
 
 /** What was told of one channel. */
@@ -85,7 +92,7 @@ export class LifecycleLedger {
     }
     this.#vacated.delete(ledger);
     const event = this.#next(ledger, 'channel_occupied', undefined);
-    ledger.occupied = { ledger, userId: undefined, seq: event.seq };
+    ledger.occupied = new Presence(ledger, undefined, event.seq);
     this.#options.tell(event);
   }
 
@@ -101,7 +108,7 @@ export class LifecycleLedger {
       return;
     }
     const event = this.#next(ledger, 'member_added', userId);
-    ledger.members.set(userId, { ledger, userId, seq: event.seq });
+    ledger.members.set(userId, new Presence(ledger, userId, event.seq));
     this.#options.tell(event);
   }
 
@@ -154,9 +161,9 @@ export class LifecycleLedger {
     const ledger: ChannelLedger = { appId, channel, epoch, seq, occupied: undefined, members: new Map() };
     this.#add(ledger);
     for (const [userId, memberSeq] of members) {
-      ledger.members.set(userId, { ledger, userId, seq: memberSeq });
+      ledger.members.set(userId, new Presence(ledger, userId, memberSeq));
     }
-    if (occupied !== undefined) ledger.occupied = { ledger, userId: undefined, ...occupied };
+    if (occupied !== undefined) ledger.occupied = new Presence(ledger, undefined, occupied.seq);
     if (vacatedAtMs !== undefined) this.#vacated.set(ledger, vacatedAtMs);
   }
 
