@@ -2,6 +2,7 @@ import type { App } from '../apps/app.ts';
 import type { ChannelName } from '../protocol/channel-name.ts';
 import { AnnounceWindow } from './announce-window.ts';
 import type { Connection } from './connection.ts';
+import type { LookAhead } from './look-ahead.ts';
 import { PendingLeaves } from './pending-leaves.ts';
 import type { JoiningSubscription, Subscription } from './subscription.ts';
 
@@ -31,7 +32,7 @@ export interface Pass {
   readonly excluded: ReadonlySet<Connection> | undefined;
   /** The lowest version among the entries; infinite when none has one. */
   readonly lowestVersion: number;
-  readonly remaining: Iterator<Subscription>;
+  readonly remaining: LookAhead;
   /** Time spent on it so far; measured for announcements only. */
   costMs: number;
 }

@@ -3,6 +3,7 @@ import type { Channel, Entry, Pass } from './channel.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import type { Connection } from './connection.ts';
 import { DirtyChannels } from './dirty-channels.ts';
+import { LookAhead } from './look-ahead.ts';
 import type { Frames } from './net-changes.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -181,13 +182,13 @@ export class Fanout {
   #visit(channel: Channel, pass: Pass, budget: number): number {
     let visited = 0;
     while (visited < budget) {
-      const next = pass.remaining.next();
-      if (next.done === true) {
+      const next = pass.remaining.next(budget - visited);
+      if (next === undefined) {
         this.#endPass(channel, pass);
         break;
       }
       visited++;
-      this.#deliver(next.value, pass);
+      this.#deliver(next, pass);
       // A delivery can end a slow connection, whose leave can fill this very list and flush it from within.
       if (channel.pass !== pass) break;
     }
@@ -266,7 +267,6 @@ function beginPass(channel: Channel): Pass {
     entries.length === 1 && first !== undefined
       ? first.frame
       : Buffer.concat(entries.map((entry) => entry.frame));
-  const remaining = channel.subscriptions.values();
   return {
     frames,
     count: entries.length,
@@ -275,7 +275,7 @@ function beginPass(channel: Channel): Pass {
     onlyExcluded: excluded.size === 1 ? [...excluded][0] : undefined,
     excluded: excluded.size > 1 ? excluded : undefined,
     lowestVersion,
-    remaining,
+    remaining: new LookAhead(channel.subscriptions.values()),
     costMs: 0,
   };
 }
