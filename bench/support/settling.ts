@@ -17,44 +17,67 @@ export interface Settling {
   readonly channelsPerSocket: number;
 }
 
+/** Milliseconds of each batch, in order. */
 export interface SettlingTimes {
-  /** The first storm of the process: nothing has been compiled yet. */
-  readonly cold: readonly number[];
-  readonly warm: readonly number[];
+  /** The first storm of new stores. */
+  readonly first: readonly number[];
+  readonly second: readonly number[];
+  /** As many pieces of plain arithmetic, all alike: what is uneven of them is the machine's. */
+  readonly control: readonly number[];
 }
 
+/** Multiplications of one piece: about as long as a batch of 64. */
+const controlSteps = 250_000;
+
 /**
- * How long each batch of ended connections takes to settle in memory stores, in milliseconds, sorted: the membership
- * store, the outbox, and what this node forgets; without log lines, sockets and garbage collection.
+ * How long each batch of ended connections takes to settle in memory stores: the membership store, the outbox, and what
+ * this node forgets; without log lines, sockets and garbage collection.
  */
 export async function settlingTimes(settling: Settling): Promise<SettlingTimes> {
   const webhooks = [{ url: 'http://127.0.0.1:9/', events: ['channel_vacated', 'member_removed'] }];
   const { config } = loadConfig({ env: {}, overrides: { apps: [{ ...tenant, webhooks }] } });
   const parts = createParts(config, new Telemetry());
-  const cold = await stormTimes(parts, settling);
-  return { cold, warm: await stormTimes(parts, settling) };
+  return {
+    first: await stormTimes(parts, settling),
+    second: await stormTimes(parts, settling),
+    control: await timesOf(Array.from({ length: settling.batches }, () => () => calculate(controlSteps))),
+  };
 }
 
 async function stormTimes(parts: Parts, settling: Settling): Promise<readonly number[]> {
-  const { batchSize } = settling;
+  const { batchSize, batches } = settling;
   const departures = departuresOf(parts, settling);
-  const spans: Span[] = [];
-  const collections = watchCollections();
-  for (let at = 0; at < departures.length; at += batchSize) {
-    const batch = departures.slice(at, at + batchSize);
-    const fromMs = performance.now();
-    const startedCpu = process.cpuUsage();
-    settle.form.batchEffect?.(batch, parts);
-    const { user, system } = process.cpuUsage(startedCpu);
-    spans.push({ fromMs, toMs: performance.now(), cpuMs: (user + system) / 1000 });
-  }
+  const times = await timesOf(
+    Array.from({ length: batches }, (_, index) => {
+      const batch = departures.slice(index * batchSize, (index + 1) * batchSize);
+      return () => settle.form.batchEffect?.(batch, parts);
+    }),
+  );
   const left = parts.membership.channels(tenant.id, '') as readonly unknown[];
   if (left.length > 0) throw new Error(`${left.length} channels are occupied still: nothing was settled`);
+  return times;
+}
+
+async function timesOf(works: readonly (() => unknown)[]): Promise<readonly number[]> {
+  const collections = watchCollections();
+  const spans = works.map((work): Span => {
+    const fromMs = performance.now();
+    const startedCpu = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(startedCpu);
+    return { fromMs, toMs: performance.now(), cpuMs: (user + system) / 1000 };
+  });
   const collected = await collections;
   // Whichever is less: time in which another process ran is not the batch's, nor is what other threads did meanwhile.
-  return spans
-    .map((span) => Math.max(0, Math.min(span.toMs - span.fromMs, span.cpuMs) - overlap(span, collected)))
-    .sort((one, other) => one - other);
+  return spans.map((span) =>
+    Math.max(0, Math.min(span.toMs - span.fromMs, span.cpuMs) - overlap(span, collected)),
+  );
+}
+
+function calculate(steps: number): number {
+  let product = 1;
+  for (let step = 0; step < steps; step++) product = Math.imul(product, 16_777_619) ^ step;
+  return product;
 }
 
 /** Connections that have joined their channels and have ended, each as the settle stage gets it. */

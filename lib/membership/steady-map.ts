@@ -1,5 +1,8 @@
-/** So many deleted entries are kept whatever the size. */
-const slack = 32;
+/** At least so many deleted entries are kept whatever the size. */
+const leastSlack = 32;
+/** Maps that fill and empty together differ in how many they keep, so that they are not rebuilt together. */
+const slacks = 32;
+let made = 0;
 
 /**
  * A map that is seldom rebuilt while it empties. V8 rebuilds a `Map` each time it is down to a quarter of its room; in a
@@ -8,6 +11,7 @@ const slack = 32;
  * left; where keys come and go, until they are as many.
  */
 export class SteadyMap<K, V extends object> {
+  readonly #slack = leastSlack + (made++ % slacks);
   #entries = new Map<K, V | undefined>();
   #size = 0;
 
@@ -31,7 +35,7 @@ export class SteadyMap<K, V extends object> {
   set(key: K, value: V): void {
     if (!this.has(key)) this.#size++;
     this.#entries.set(key, value);
-    this.#keepAtMost(2 * this.#size + slack);
+    this.#keepAtMost(2 * this.#size + this.#slack);
   }
 
   /** Whether it was there. */
@@ -40,7 +44,7 @@ export class SteadyMap<K, V extends object> {
     this.#size--;
     if (this.#size === 0) this.#entries = new Map<K, V | undefined>();
     else this.#entries.set(key, undefined);
-    this.#keepAtMost(4 * this.#size + slack);
+    this.#keepAtMost(4 * this.#size + this.#slack);
     return true;
   }
 
