@@ -2,6 +2,7 @@ import { on, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Config } from '../../config/schema.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { own } from './closing.ts';
 import {
   DirectWrites,
   handleOf,
@@ -41,7 +42,8 @@ export async function directWritesFor(
 
 /**
  * Tries direct writes on a connection of its own over the loopback interface: more than the kernel takes at once, with
- * writes of the stream behind it, has to arrive whole and in order.
+ * writes of the stream behind it, has to arrive whole and in order. Then how the ends of such sockets are read: what came
+ * before has to be handed out, and the end told.
  */
 export async function checkDirectWrites(): Promise<CheckedWrites> {
   const server = createServer();
@@ -61,6 +63,7 @@ export async function checkDirectWrites(): Promise<CheckedWrites> {
     const writes = new DirectWrites(await requestClassOf(raw));
     const wire: Wire = { raw, handle: handleOf(raw), mayOwe: true, directBytes: 0 };
     await tryOn(wire, writes, new Arrival(reader, signal));
+    await tryEnd(raw, reader, signal);
     return { writes };
   } catch (error) {
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -109,6 +112,18 @@ async function tryOn(wire: Wire, writes: DirectWrites, arrival: Arrival): Promis
   if (!writes.tryWrite(wire, firstByte))
     throw new Error('a socket that owes nothing again was not written to');
   await arrival.of(firstByte);
+}
+
+async function tryEnd(raw: Socket, reader: Socket, signal: AbortSignal): Promise<void> {
+  let told = 0;
+  own(raw, { queuedBytes: 0, onWireEnding: () => told++ });
+  const arrival = new Arrival(raw, signal);
+  const closed = once(raw, 'close', { signal });
+  reader.write(firstByte);
+  await arrival.of(firstByte);
+  reader.resetAndDestroy();
+  await closed;
+  if (told !== 1) throw new Error('the end of a socket was not told once');
 }
 
 function blockOf(n: number): Buffer {

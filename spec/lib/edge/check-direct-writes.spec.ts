@@ -1,6 +1,7 @@
+import { Socket } from 'node:net';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { checkDirectWrites } from '../../../lib/edge/check-direct-writes.ts';
-import { DirectWrites } from '../../../lib/edge/direct-writes.ts';
+import { DirectWrites, type Wire } from '../../../lib/edge/direct-writes.ts';
 
 describe('the trial of direct writes', () => {
   afterEach(() => {
@@ -61,5 +62,19 @@ describe('the trial of direct writes', () => {
   test('fails when a socket that owes nothing is not written to', async () => {
     tryWriteAs(() => () => false);
     expect((await checkDirectWrites()).reason).toBe('a socket that owes nothing was not written to');
+  });
+
+  test('fails when the end of a socket is not told', async () => {
+    let wire: Wire | undefined;
+    tryWriteAs((ordinary) => (written, bytes) => {
+      wire = written;
+      return ordinary(written, bytes);
+    });
+    jest.spyOn(Socket.prototype, 'resetAndDestroy').mockImplementation(function (this: Socket) {
+      // Past what tells it.
+      if (wire?.raw) Socket.prototype.destroy.call(wire.raw);
+      return this;
+    });
+    expect((await checkDirectWrites()).reason).toBe('the end of a socket was not told once');
   });
 });

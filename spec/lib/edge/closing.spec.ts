@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { loadConfig } from '../../../config/load.ts';
+import type { Transport } from '../../../lib/channels/connection.ts';
 import { directWritesFor } from '../../../lib/edge/check-direct-writes.ts';
 import { ClientSocket } from '../../../lib/edge/client-socket.ts';
 import { Edge } from '../../../lib/edge/edge.ts';
@@ -141,8 +144,7 @@ describe.each([
 
   test(`that is reset is destroyed ${errors}${fastPaths ? ', which is told once' : ''}`, async () => {
     const { raw, transport } = await open();
-    if (!(transport instanceof ClientSocket)) throw new Error('the transport is no socket');
-    const wire = transport.raw!;
+    const wire = wireOf(transport);
     const closed = codeOf(edge.closes$);
     const told: unknown[] = [];
     edge.ends$.subscribe((socket) => {
@@ -153,6 +155,44 @@ describe.each([
     expect(await closed).toBe(1006);
     expect(told).toEqual(fastPaths ? [[transport, true]] : []);
     expect([wire.destroyed, wire.errored === null]).toEqual([true, fastPaths]);
+  });
+
+  test('that ends without a close frame is closed with 1006', async () => {
+    const { raw, transport } = await open();
+    const closed = codeOf(edge.closes$);
+    raw.socket.end();
+    expect([await raw.ended, await closed]).toEqual(['end', 1006]);
+    expect([transport.isOpen, edge.open]).toEqual([false, 0]);
+  });
+
+  test('brings everything that waits to a client that has ended its own side without a close frame', async () => {
+    const { raw, transport } = await open();
+    raw.socket.pause();
+    const text = 'x'.repeat(64 * 1024);
+    let written = 0;
+    while (transport.queuedBytes === 0) transport.write(encodeTextFrame(`${written++} ${text}`));
+    const closed = codeOf(edge.closes$);
+    const isEnding = once(wireOf(transport), 'end');
+    raw.socket.end();
+    await isEnding;
+    raw.socket.resume();
+    for (let n = 0; n < written; n++) {
+      expect((await raw.nextFrame()).payload.subarray(0, 10).toString()).toBe(`${n} ${text}`.slice(0, 10));
+    }
+    expect([await raw.ended, await closed]).toEqual(['end', 1006]);
+  });
+
+  test('hands out what came before its end, whenever it is read', async () => {
+    const { raw, transport } = await open();
+    const wire = wireOf(transport);
+    wire.pause();
+    const received = firstValueFrom(edge.messages$);
+    const closed = codeOf(edge.closes$);
+    raw.socket.end(encodeFrame(opcodes.text, 'the last word'));
+    while (!hasEnded(wire) && !wire.destroyed) await setImmediate();
+    wire.resume();
+    expect(String((await received).frame)).toBe('the last word');
+    expect(await closed).toBe(1006);
   });
 
   test('that the server closes waits for the answer of the client', async () => {
@@ -177,4 +217,15 @@ describe.each([
 
 async function next(raw: RawSocket): Promise<Buffer> {
   return (await raw.nextFrame()).payload;
+}
+
+function wireOf(transport: Transport): Socket {
+  if (!(transport instanceof ClientSocket) || transport.raw === undefined)
+    throw new Error('the transport is no socket');
+  return transport.raw;
+}
+
+/** Whether its end has been read from the kernel, and not yet handed out. */
+function hasEnded(wire: Socket): boolean {
+  return (wire as unknown as { readonly _readableState: { readonly ended: boolean } })._readableState.ended;
 }
