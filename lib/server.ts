@@ -93,7 +93,6 @@ interface Foundation {
 async function assemble(foundation: Foundation): Promise<OpenServer> {
   const { config, options, telemetry, metrics, subscriptions } = foundation;
   telemetry.emit('server.starting', {
-    nodeId: foundation.nodeId,
     version,
     pid: process.pid,
     node: process.version,
@@ -273,18 +272,14 @@ async function startAdmin(
   }
 }
 
-function announceListening(
-  { config, options, nodeId, telemetry }: Foundation,
-  port: number,
-  admin: AdminDoor,
-): void {
+function announceListening({ config, options, telemetry }: Foundation, port: number, admin: AdminDoor): void {
   const { host } = config.server;
   const [app] = config.apps;
   if (options.isDevelopmentApp === true && app !== undefined) {
     telemetry.emit('app.development', { appId: app.id, key: app.key, host, port });
   }
   const apps = config.apps.length;
-  telemetry.emit('server.listening', { host, port, adminPort: admin.port, nodeId, apps, version });
+  telemetry.emit('server.listening', { host, port, adminPort: admin.port, apps, version });
 }
 
 function once<Argument>(work: (argument: Argument) => Promise<void>): (argument: Argument) => Promise<void> {

@@ -19,7 +19,7 @@ The server writes one line of JSON per event to stdout: \`level\`, \`time\` (ISO
 which is the name of the event. Names and fields are an interface: they change with a line in the changelog. On a
 terminal the same events are written as lines for people.
 
-    {"level":"info","nodeId":"n1","time":"2026-01-01T00:00:00.000Z","host":"127.0.0.1","port":6001,"apps":1,"msg":"server.listening"}
+    {"level":"info","time":"2026-01-01T00:00:00.000Z","nodeId":"n1","host":"127.0.0.1","port":6001,"apps":1,"msg":"server.listening"}
 
 - **Levels**: debug is per message, info is lifecycle and per batch, warn is overflow and retry, error is a failed item,
   fatal is the end of the process.

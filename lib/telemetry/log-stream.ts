@@ -32,24 +32,25 @@ export interface LogStream {
  */
 export function toLogStream(options: LogStreamOptions): LogStream {
   const destination =
-    options.destination ?? openLogFile({ onCaughtUp: (lines) => tellDrops(logger, options.nodeId, lines) });
+    options.destination ?? openLogFile({ onCaughtUp: (lines) => tellDrops(logger, time, lines) });
   const pretty = options.pretty ?? (options.destination === undefined && process.stdout.isTTY);
-  const logger = loggerTo(pretty ? prettified(destination) : destination, options);
-  return new PinoLogStream(logger, destination, options.nodeId);
+  const time = new LineTime();
+  const logger = loggerTo(pretty ? prettified(destination) : destination, time, options);
+  return new PinoLogStream(logger, destination, time);
 }
 
 class PinoLogStream implements LogStream {
   readonly #logger: Logger;
   readonly #destination: LogDestination;
-  readonly #nodeId: string;
+  readonly #time: LineTime;
   readonly #limiter: LineLimiter;
   #failed = 0;
 
-  constructor(logger: Logger, destination: LogDestination, nodeId: string) {
+  constructor(logger: Logger, destination: LogDestination, time: LineTime) {
     this.#logger = logger;
     this.#destination = destination;
-    this.#nodeId = nodeId;
-    this.#limiter = new LineLimiter((event, lines) => tellSuppressed(logger, nodeId, event, lines));
+    this.#time = time;
+    this.#limiter = new LineLimiter((event, lines) => tellSuppressed(logger, time, event, lines));
   }
 
   get dropped(): number {
@@ -60,7 +61,8 @@ class PinoLogStream implements LogStream {
     if (!this.#logger.isLevelEnabled(event.level)) return;
     if (entryOf(event.name).limited === true && !this.#limiter.admits(event.name, event.time)) return;
     try {
-      this.#logger[event.level](recordOf(event, this.#nodeId), event.name);
+      this.#time.set(event.time);
+      this.#logger[event.level](redactFields(event.fields), event.name);
     } catch {
       this.#failed += 1;
     }
@@ -76,30 +78,34 @@ class PinoLogStream implements LogStream {
   }
 }
 
-function loggerTo(stream: { write(line: string): void }, { level = 'info' }: LogStreamOptions): Logger {
+/** Level, time and node stand before the fields of every line; pino has written the node once and for all. */
+function loggerTo(
+  stream: { write(line: string): void },
+  time: LineTime,
+  { level = 'info', nodeId }: LogStreamOptions,
+): Logger {
   const options = {
     level,
-    base: null,
-    timestamp: false,
+    base: { nodeId },
+    timestamp: () => time.text,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: (value: unknown) => value },
   };
   return pino(options, stream);
 }
 
-function recordOf({ time, fields }: TelemetryEvent, nodeId: string): Record<string, unknown> {
-  return redactFields(fields, 0, { time: isoTime(time), nodeId });
-}
+/** When the event of the line that is written now happened. In a storm many lines are of the same millisecond. */
+class LineTime {
+  /** As pino puts it into the line. */
+  text = '';
+  #ms = Number.NaN;
 
-const lastTime = { ms: Number.NaN, text: '' };
-
-/** In a storm many lines are of the same millisecond. */
-function isoTime(ms: number): string {
-  if (ms !== lastTime.ms) {
-    lastTime.ms = ms;
-    lastTime.text = new Date(ms).toISOString();
+  /** @param ms Milliseconds since 1970. */
+  set(ms: number): void {
+    if (ms === this.#ms) return;
+    this.#ms = ms;
+    this.text = `,"time":"${new Date(ms).toISOString()}"`;
   }
-  return lastTime.text;
 }
 
 function prettified(destination: LogDestination): { write(line: string): void } {
@@ -107,10 +113,12 @@ function prettified(destination: LogDestination): { write(line: string): void } 
   return { write: (line) => destination.write(toLine(line)) };
 }
 
-function tellSuppressed(logger: Logger, nodeId: string, event: string, lines: number): void {
-  logger.warn({ time: new Date().toISOString(), nodeId, event, lines }, 'log.suppressed' satisfies EventName);
+function tellSuppressed(logger: Logger, time: LineTime, event: string, lines: number): void {
+  time.set(Date.now());
+  logger.warn({ event, lines }, 'log.suppressed' satisfies EventName);
 }
 
-function tellDrops(logger: Logger, nodeId: string, lines: number): void {
-  logger.warn({ time: new Date().toISOString(), nodeId, lines }, 'log.dropped' satisfies EventName);
+function tellDrops(logger: Logger, time: LineTime, lines: number): void {
+  time.set(Date.now());
+  logger.warn({ lines }, 'log.dropped' satisfies EventName);
 }

@@ -135,15 +135,15 @@ async function openAdmin(
   }
 }
 
-function announceStart({ nodeId, telemetry }: Voice, notes: StartNotes): void {
-  telemetry.emit('server.starting', { nodeId, version, pid: process.pid, node: process.version });
+function announceStart({ telemetry }: Voice, notes: StartNotes): void {
+  telemetry.emit('server.starting', { version, pid: process.pid, node: process.version });
   for (const warning of notes.warnings ?? []) telemetry.emit('config.warning', warning);
 }
 
 function announceListening(
   { server, apps }: Config,
   { isDevelopmentApp }: StartNotes,
-  { nodeId, telemetry }: Voice,
+  { telemetry }: Voice,
   { port }: Listening,
   admin: AdminServer,
 ): void {
@@ -155,7 +155,6 @@ function announceListening(
     host,
     port,
     adminPort: admin.port,
-    nodeId,
     apps: apps.length,
     workers: workerCount(server.workers),
     version,

@@ -5,7 +5,7 @@ export const serverEvents = {
   'server.starting': {
     level: 'info',
     doc: 'The configuration was read and the parts are being built.',
-    fields: { nodeId: 'string', version: 'string', pid: 'number', node: 'string' },
+    fields: { version: 'string', pid: 'number', node: 'string' },
   },
   'server.listening': {
     level: 'info',
@@ -14,7 +14,6 @@ export const serverEvents = {
       host: 'string',
       port: 'number',
       adminPort: 'number?',
-      nodeId: 'string',
       apps: 'number',
       workers: 'number?',
       version: 'string',

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { EventEntry } from '../../../lib/telemetry/event-entry.ts';
+import { events } from '../../../lib/telemetry/events.ts';
 import type { LogDestination } from '../../../lib/telemetry/log-destination.ts';
 import { type LogStreamOptions, toLogStream } from '../../../lib/telemetry/log-stream.ts';
 import { Telemetry } from '../../../lib/telemetry/telemetry.ts';
@@ -22,9 +24,9 @@ class Collected implements LogDestination {
   }
 }
 
-function logging(options: Partial<LogStreamOptions> = {}) {
+function logging(options: Partial<LogStreamOptions> = {}, now = () => 0) {
   const destination = new Collected();
-  const telemetry = new Telemetry({ now: () => 0, ...(options.level && { level: options.level }) });
+  const telemetry = new Telemetry({ now, ...(options.level && { level: options.level }) });
   const log = toLogStream({ nodeId: 'node-1', destination, ...options });
   telemetry.events$.subscribe(log);
   return { destination, telemetry, log };
@@ -47,10 +49,25 @@ describe('the log stream', () => {
     ]);
   });
 
-  test('has every key once, also where an event names the node itself', () => {
+  test('has every key once: no event has a field that stands in every line', () => {
+    const fields = Object.values(events).flatMap((entry: EventEntry) => Object.keys(entry.fields));
+    expect(fields.filter((field) => ['level', 'time', 'nodeId', 'msg'].includes(field))).toEqual([]);
+  });
+
+  test('begins with level, time and node', () => {
     const { destination, telemetry } = logging();
-    telemetry.emit('server.starting', { nodeId: 'node-1', version: '1.0.0', pid: 1, node: 'v20' });
-    expect(destination.lines[0]?.match(/"nodeId"/g)).toHaveLength(1);
+    telemetry.emit('channel.occupied', { appId: 'app-id', channel: 'room' });
+    expect(destination.lines[0]).toBe(
+      '{"level":"info","time":"1970-01-01T00:00:00.000Z","nodeId":"node-1","appId":"app-id","channel":"room","msg":"channel.occupied"}\n',
+    );
+  });
+
+  test('each line has the time of its own event', () => {
+    const times = [0, 0, 1, 0];
+    const { destination, telemetry } = logging({}, () => times.shift() ?? 0);
+    for (let n = 0; n < 4; n++) telemetry.emit('channel.occupied', { appId: 'a', channel: 'c' });
+    const at = (ms: number): string => new Date(ms).toISOString();
+    expect(destination.records.map(({ time }) => time)).toEqual([at(0), at(0), at(1), at(0)]);
   });
 
   test('leaves out fields that are undefined', () => {

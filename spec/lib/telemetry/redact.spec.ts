@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { SpillwayError } from '../../../lib/errors/spillway-error.ts';
-import { censored, redact } from '../../../lib/telemetry/redact.ts';
+import { censored, redact, redactFields } from '../../../lib/telemetry/redact.ts';
 import { serialiseError } from '../../../lib/telemetry/serialise-error.ts';
 
 const secretKeys = [
@@ -46,6 +46,32 @@ describe('redact', () => {
 
   test('writes a bigint, which JSON cannot', () => {
     expect(redact({ n: 12n })).toEqual({ n: '12' });
+  });
+});
+
+describe('the fields of an event', () => {
+  test('are copied only when something has to change', () => {
+    const fields = { appId: 'a', code: 4009, clean: true, channel: undefined, text: 'x'.repeat(1024) };
+    expect(redactFields(fields)).toBe(fields);
+  });
+
+  test.each([
+    ['a secret', { appId: 'a', token: 'hush' }, { appId: 'a', token: censored }],
+    ['a number that is secret', { pin: 1, password: 1234 }, { pin: 1, password: censored }],
+    ['a long text', { text: 'x'.repeat(1025) }, { text: `${'x'.repeat(1024)}…` }],
+    ['a secret below', { list: [{ secret: 'hush' }] }, { list: [{ secret: censored }] }],
+    ['nothing of a secret that is not there', { token: undefined, in: {} }, { token: undefined, in: {} }],
+  ])('are written without %s', (_, fields, written) => {
+    const before = structuredClone(fields);
+    expect(redactFields(fields)).toEqual(written);
+    expect(fields).toEqual(before);
+  });
+
+  test('are told apart by their keys, however many were seen before', () => {
+    for (let n = 0; n < 1_500; n++) redactFields({ [`key${n}`]: n });
+    expect(redactFields({ lateSecret: 'hush' })).toEqual({ lateSecret: censored });
+    expect(redactFields({ lateSecret: 'hush' })).toEqual({ lateSecret: censored });
+    expect(redactFields({ late: 'shown' })).toEqual({ late: 'shown' });
   });
 });
 
