@@ -176,14 +176,17 @@ async function collectStages(
   return [...loaded.map(({ stage }) => stage), ...(options.stages ?? [])];
 }
 
-/** Departures taken in one turn of the event loop, in milliseconds: a storm of them is not one long phase. */
-const closesSliceMs = 2;
+/**
+ * Departures taken in one turn of the event loop: a storm of them is not one long phase. While the ends of a storm are read
+ * a turn lasts many times as long as what else is done in it, so little is done.
+ */
+const closesInTurn = { sliceMs: 0.5, share: 1 / 32 };
 
 /** Sockets that closed by themselves depart; fulfilled when the source has completed and all of them have. */
 function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {
   const closes$ = edge.closes$.pipe(
     inTurns({
-      sliceMs: closesSliceMs,
+      ...closesInTurn,
       onQueue: (queue) =>
         metrics.registerGauge(
           'spillway_waiting_closes',

@@ -115,15 +115,25 @@ async function tryOn(wire: Wire, writes: DirectWrites, arrival: Arrival): Promis
 }
 
 async function tryEnd(raw: Socket, reader: Socket, signal: AbortSignal): Promise<void> {
-  let told = 0;
-  own(raw, { queuedBytes: 0, onWireEnding: () => told++ });
+  const told: string[] = [];
+  const closed = new Promise<void>((resolve) => {
+    own(raw, {
+      queuedBytes: 0,
+      closesAlone: true,
+      onWireEnding: () => told.push('ending'),
+      onWireClosed: () => {
+        told.push('closed');
+        resolve();
+      },
+    });
+  });
   const arrival = new Arrival(raw, signal);
-  const closed = once(raw, 'close', { signal });
   reader.write(firstByte);
   await arrival.of(firstByte);
   reader.resetAndDestroy();
-  await closed;
-  if (told !== 1) throw new Error('the end of a socket was not told once');
+  await Promise.race([closed, once(raw, 'close', { signal })]);
+  if (told.join() !== 'ending,closed')
+    throw new Error('the end of a socket was not told once, before its close');
 }
 
 function blockOf(n: number): Buffer {

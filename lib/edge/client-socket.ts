@@ -2,7 +2,15 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Connection, Transport } from '../channels/connection.ts';
 import { encodeCloseFrame } from '../protocol/websocket-frame.ts';
-import { endReceiverOnce, hasClientClosed, own, setClosing, type WireOwner } from './closing.ts';
+import {
+  closeAlone,
+  endReceiverOnce,
+  hasClientClosed,
+  own,
+  setClosed,
+  setClosing,
+  type WireOwner,
+} from './closing.ts';
 import { type DirectWrites, handleOf, type StreamHandle, type Wire } from './direct-writes.ts';
 import { forEachFrame } from './split-frames.ts';
 
@@ -86,6 +94,11 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
     return this.mayOwe ? (this.raw?.writableLength ?? 0) + this.directBytes : 0;
   }
 
+  /** Neither is a close under way, nor has anything of compression to be released. */
+  get closesAlone(): boolean {
+    return this.readyState === WebSocket.OPEN && !this.#goesThroughWs;
+  }
+
   write(frames: Buffer): void {
     if (this.readyState !== WebSocket.OPEN) return;
     if (this.#goesThroughWs) forEachFrame(frames, (payload) => this.send(payload, { binary: false }));
@@ -120,6 +133,10 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
     this.#listener?.onEnding(this);
   }
 
+  onWireClosed(): void {
+    this.ended(setClosed(this));
+  }
+
   ended(code: number): void {
     this.#listener?.onClosed(this, code);
   }
@@ -132,6 +149,7 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
   #answersClose(code?: number, reason?: string | Buffer): boolean {
     if (!hasClientClosed(this) || this.queuedBytes > 0) return false;
     if (this.#direct?.tryWrite(this, encodeCloseFrame(code, reason)) !== true) return false;
+    if (this.closesAlone && this.raw !== undefined) closeAlone(this.raw);
     setClosing(this);
     this.raw?.destroy();
     return true;

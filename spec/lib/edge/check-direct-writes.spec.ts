@@ -75,6 +75,8 @@ describe('the trial of direct writes', () => {
       if (wire?.raw) Socket.prototype.destroy.call(wire.raw);
       return this;
     });
-    expect((await checkDirectWrites()).reason).toBe('the end of a socket was not told once');
+    expect((await checkDirectWrites()).reason).toBe(
+      'the end of a socket was not told once, before its close',
+    );
   });
 });

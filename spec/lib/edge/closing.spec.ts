@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { loadConfig } from '../../../config/load.ts';
 import type { Transport } from '../../../lib/channels/connection.ts';
@@ -157,6 +158,47 @@ describe.each([
     expect([wire.destroyed, wire.errored === null]).toEqual([true, fastPaths]);
   });
 
+  type Opened = Awaited<ReturnType<typeof open>>;
+
+  test.each<[string, (opened: Opened) => unknown, number]>([
+    ['is reset', ({ raw }) => raw.reset(), 1006],
+    ['ends without a close frame', ({ raw }) => raw.socket.end(), 1006],
+    [
+      'ends with a close frame',
+      ({ raw }) => raw.socket.end(encodeFrame(opcodes.close, closeBytes(4321))),
+      4321,
+    ],
+    ['is destroyed here', ({ transport }) => socketOf(transport).terminate(), 1006],
+    [
+      'is reset while the server closes it',
+      ({ raw, transport }) => {
+        transport.close(4200, 'please reconnect');
+        raw.reset();
+      },
+      1006,
+    ],
+    [
+      'is destroyed here when its end has been read',
+      ({ raw, transport }) => {
+        edge.ends$.subscribe(() => socketOf(transport).terminate());
+        raw.reset();
+      },
+      1006,
+    ],
+  ])('that %s tells its close once, when it is closed', async (_name, ends, code) => {
+    const opened = await open();
+    const closes: unknown[] = [];
+    edge.closes$.subscribe((closed) => {
+      closes.push([closed.socket, closed.code, edge.open, closed.socket.readyState]);
+    });
+    const closed = firstValueFrom(edge.closes$);
+    ends(opened);
+    await closed;
+    opened.raw.socket.destroy();
+    for (let turn = 0; turn < 5; turn++) await setImmediate();
+    expect(closes).toEqual([[opened.transport, code, 0, WebSocket.CLOSED]]);
+  });
+
   test('that ends without a close frame is closed with 1006', async () => {
     const { raw, transport } = await open();
     const closed = codeOf(edge.closes$);
@@ -219,10 +261,15 @@ async function next(raw: RawSocket): Promise<Buffer> {
   return (await raw.nextFrame()).payload;
 }
 
+function socketOf(transport: Transport): ClientSocket {
+  if (!(transport instanceof ClientSocket)) throw new Error('the transport is no socket');
+  return transport;
+}
+
 function wireOf(transport: Transport): Socket {
-  if (!(transport instanceof ClientSocket) || transport.raw === undefined)
-    throw new Error('the transport is no socket');
-  return transport.raw;
+  const { raw } = socketOf(transport);
+  if (raw === undefined) throw new Error('the socket has no wire');
+  return raw;
 }
 
 /** Whether its end has been read from the kernel, and not yet handed out. */

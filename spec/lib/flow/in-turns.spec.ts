@@ -11,13 +11,14 @@ afterEach(() => {
 });
 
 /** Work of 1 ms on each item, 3 ms of it to a turn. */
-function run() {
+function run(share?: number) {
   let nowMs = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
   const source$ = new Subject<string>();
   const seen: string[] = [];
   let queue: { readonly size: number } = { size: 0 };
-  const limits = { sliceMs: 3, onQueue: (own: { readonly size: number }) => (queue = own) };
+  const shared = share === undefined ? {} : { share };
+  const limits = { sliceMs: 3, ...shared, onQueue: (own: { readonly size: number }) => (queue = own) };
   const subscription = source$.pipe(inTurns(limits)).subscribe({
     next: (item) => {
       nowMs++;
@@ -28,9 +29,10 @@ function run() {
   const send = (items: string): void => {
     for (const item of items) source$.next(item);
   };
-  /** What is passed on in the next turn. */
-  const turn = (): string => {
+  /** What is passed on in the next turn, which comes when others have worked for so long. */
+  const turn = (othersMs = 0): string => {
     const before = seen.length;
+    nowMs += othersMs;
     jest.runOnlyPendingTimers();
     return seen.slice(before).join('');
   };
@@ -51,6 +53,20 @@ describe('items', () => {
     send('abcdefgh');
     expect([seen(), waiting()]).toEqual(['abc', 5]);
     expect([turn(), turn(), turn(), waiting()]).toEqual(['def', 'gh', '', 0]);
+  });
+
+  test('take their share of a long turn, where that is longer', () => {
+    const { send, turn, waiting } = run(1 / 10);
+    send('abcdefghijklmnop');
+    expect([turn(10), turn(47), turn(10), waiting()]).toEqual(['def', 'ghijk', 'lmn', 2]);
+  });
+
+  test('take no share of the time in which nothing waited', () => {
+    const { send, turn } = run(1 / 10);
+    send('abcdef');
+    expect([turn(), turn(), turn(1_000)]).toEqual(['def', '', '']);
+    send('ghijk');
+    expect(turn()).toBe('jk');
   });
 
   test('that come while others wait stand behind them', () => {
