@@ -180,7 +180,7 @@ async function collectStages(
  * Departures taken in one turn of the event loop: a storm of them is not one long phase. While the ends of a storm are read
  * a turn lasts many times as long as what else is done in it, so little is done.
  */
-const closesInTurn = { sliceMs: 0.5, share: 1 / 32 };
+const closesInTurn = { share: 1 / 32, leastMs: 0.5, mostMs: 2 };
 
 /** Sockets that closed by themselves depart; fulfilled when the source has completed and all of them have. */
 function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {

@@ -2,13 +2,13 @@ import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
 import { Ring } from './ring.ts';
 
 export interface TurnLimits {
-  /** How long items may take in one turn of the event loop, in milliseconds; the rest comes in the next turns. */
-  readonly sliceMs: number;
   /**
-   * Items may take this share of the turn before, where that is longer: however long turns become, more is passed on than
-   * comes. Default: 0.
+   * How long items may take in one turn of the event loop: this share of the turn before, in milliseconds at least and at
+   * most so many. The rest comes in the next turns: the longer these are, the more comes in each.
    */
-  readonly share?: number;
+  readonly share: number;
+  readonly leastMs: number;
+  readonly mostMs: number;
   /** Handed the queue when the stream starts, for gauges. It holds what came in one turn, and no more than that. */
   readonly onQueue?: (queue: { readonly size: number }) => void;
 }
@@ -17,7 +17,8 @@ export interface TurnLimits {
  * Passes items on at once while they take little time, and spreads those of a storm over turns of the event loop: thousands
  * of sockets that close do so in one phase of one turn, and nobody is read meanwhile.
  */
-export function inTurns<T>({ sliceMs, share = 0, onQueue }: TurnLimits): MonoTypeOperatorFunction<T> {
+export function inTurns<T>(limits: TurnLimits): MonoTypeOperatorFunction<T> {
+  const { share, leastMs, mostMs, onQueue } = limits;
   return (source$) =>
     new Observable<T>((subscriber) => {
       const waiting = new Ring<T>();
@@ -27,7 +28,7 @@ export function inTurns<T>({ sliceMs, share = 0, onQueue }: TurnLimits): MonoTyp
       let endsAtMs = 0;
       let isSourceDone = false;
       const begin = (lastTurnMs: number): void => {
-        endsAtMs = beganAtMs + Math.max(sliceMs, lastTurnMs * share);
+        endsAtMs = beganAtMs + Math.min(mostMs, Math.max(leastMs, lastTurnMs * share));
         turn = setImmediate(next);
       };
       const hasTime = (): boolean => performance.now() < endsAtMs;

@@ -10,15 +10,14 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Work of 1 ms on each item, 3 ms of it to a turn. */
-function run(share?: number) {
+/** Work of 1 ms on each item, 3 to 6 ms of it to a turn. */
+function run(share = 0) {
   let nowMs = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
   const source$ = new Subject<string>();
   const seen: string[] = [];
   let queue: { readonly size: number } = { size: 0 };
-  const shared = share === undefined ? {} : { share };
-  const limits = { sliceMs: 3, ...shared, onQueue: (own: { readonly size: number }) => (queue = own) };
+  const limits = { share, leastMs: 3, mostMs: 6, onQueue: (own: { readonly size: number }) => (queue = own) };
   const subscription = source$.pipe(inTurns(limits)).subscribe({
     next: (item) => {
       nowMs++;
@@ -59,6 +58,12 @@ describe('items', () => {
     const { send, turn, waiting } = run(1 / 10);
     send('abcdefghijklmnop');
     expect([turn(10), turn(47), turn(10), waiting()]).toEqual(['def', 'ghijk', 'lmn', 2]);
+  });
+
+  test('take no more than the most, however long a turn was', () => {
+    const { send, turn, waiting } = run(1 / 10);
+    send('abcdefghijklmnop');
+    expect([turn(), turn(500), turn(), waiting()]).toEqual(['def', 'ghijkl', 'mno', 1]);
   });
 
   test('take no share of the time in which nothing waited', () => {
