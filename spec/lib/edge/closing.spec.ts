@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { loadConfig } from '../../../config/load.ts';
@@ -34,7 +34,7 @@ describe.each([
   let port: number;
 
   beforeEach(async () => {
-    const overrides = { server: { host: '127.0.0.1', port: 0, fastPaths } };
+    const overrides = { server: { host: '127.0.0.1', port: 0, fastPaths, perMessageDeflate: true } };
     const { config } = loadConfig({ env: {}, overrides });
     const telemetry = new Telemetry();
     const directWrites = await directWritesFor(config, telemetry);
@@ -49,10 +49,10 @@ describe.each([
     closeRawSockets();
   });
 
-  async function open() {
+  async function open(headers: readonly string[] = []) {
     const attempt = firstValueFrom(edge.connects$);
     const raw = await openRaw(port, halfOpen);
-    raw.write(upgradeRequest('/app/key'));
+    raw.write(upgradeRequest('/app/key', headers));
     expect((await raw.head()).status).toBe(101);
     return { raw, transport: (await attempt).transport };
   }
@@ -199,6 +199,25 @@ describe.each([
     expect(closes).toEqual([[opened.transport, code, 0, WebSocket.CLOSED]]);
   });
 
+  test.each([
+    ['is reset', (raw: RawSocket) => raw.reset(), 1006],
+    ['says so', (raw: RawSocket) => raw.frame(opcodes.close, closeBytes(1000)), 1000],
+  ])(
+    'whose frames are compressed is closed when the client %s, and its compression released',
+    async (...how) => {
+      const [, ends, code] = how;
+      const { raw, transport } = await open(['Sec-WebSocket-Extensions: permessage-deflate']);
+      const socket = socketOf(transport);
+      expect(socket.extensions).toBe('permessage-deflate');
+      const release = jest.spyOn(deflateOf(socket), 'cleanup');
+      const closed = codeOf(edge.closes$);
+      ends(raw);
+      await raw.ended;
+      raw.socket.end();
+      expect([await closed, release.mock.calls.length]).toEqual([code, 1]);
+    },
+  );
+
   test('that ends without a close frame is closed with 1006', async () => {
     const { raw, transport } = await open();
     const closed = codeOf(edge.closes$);
@@ -264,6 +283,12 @@ async function next(raw: RawSocket): Promise<Buffer> {
 function socketOf(transport: Transport): ClientSocket {
   if (!(transport instanceof ClientSocket)) throw new Error('the transport is no socket');
   return transport;
+}
+
+/** What compresses for the socket, and holds memory outside the heap until it is told to let go of it. */
+function deflateOf(socket: ClientSocket): { cleanup: () => void } {
+  const inside = socket as unknown as { readonly _extensions: Record<string, { cleanup: () => void }> };
+  return inside._extensions['permessage-deflate']!;
 }
 
 function wireOf(transport: Transport): Socket {
