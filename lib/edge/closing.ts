@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
+import { handleOf, type OnRead, type StreamHandle } from './direct-writes.ts';
 
 /** What `ws` keeps of a close. */
 interface Inside {
@@ -49,12 +50,7 @@ export interface WireOwner {
 
 type OwnedWire = Socket & { [owner]?: WireOwner };
 
-/** Called with what was read; with nothing when the other side has ended, or the connection has failed. */
-type OnRead = (this: ReadHandle, bytes?: ArrayBuffer) => unknown;
-
-/** What Node's own streams read through. It is no public interface: `checkDirectWrites` tries it before it is used. */
-interface ReadHandle {
-  onread: OnRead;
+interface OwnedHandle extends StreamHandle {
   [ownedWire]?: OwnedWire;
 }
 
@@ -71,7 +67,7 @@ let readAsNode: OnRead | undefined;
 export function own(wire: Socket, by: WireOwner): void {
   (wire as OwnedWire)[owner] = by;
   wire.destroy = destroyPlainly;
-  const handle = (wire as unknown as { readonly _handle: ReadHandle | null })._handle;
+  const handle: OwnedHandle | null = handleOf(wire);
   if (typeof handle?.onread !== 'function') return;
   readAsNode ??= handle.onread;
   if (handle.onread !== readAsNode) return;
@@ -84,7 +80,7 @@ export function own(wire: Socket, by: WireOwner): void {
  * once. Node.js would make an error first, with its stack, while thousands of ends wait to be read and others wait behind
  * them: a fifth of what the neighbours of such a storm waited for.
  */
-function readPlainly(this: ReadHandle, bytes?: ArrayBuffer): unknown {
+function readPlainly(this: OwnedHandle, bytes?: ArrayBuffer): unknown {
   const wire = this[ownedWire];
   if (bytes !== undefined || wire === undefined || owesAnything(wire)) return readAsNode?.call(this, bytes);
   if (wire[owner]?.closesAlone === true) closeAlone(wire);

@@ -9,12 +9,16 @@ export interface WriteRequest {
 
 export type WriteRequestClass = new () => WriteRequest;
 
-/** What Node's own streams write through. It is no public interface: `checkDirectWrites` tries it before it is used. */
+/** Called with what was read; with nothing when the other side has ended, or the connection has failed. */
+export type OnRead = (this: StreamHandle, bytes?: ArrayBuffer) => unknown;
+
+/** What Node's own streams read and write through. It is no public interface: `checkDirectWrites` tries it before it is used. */
 export interface StreamHandle {
   /** Answers 0, or a negative error number. */
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
   /** Bytes that wait for the kernel to have room. */
   readonly writeQueueSize: number;
+  onread?: OnRead;
 }
 
 /** Null when the socket is closed. */

@@ -9,7 +9,7 @@ export interface TurnLimits {
   readonly share: number;
   readonly leastMs: number;
   readonly mostMs: number;
-  /** Handed the queue when the stream starts, for gauges. It holds what came in one turn, and no more than that. */
+  /** Handed the queue when the stream starts, for gauges. How much it may hold is for the source to bound. */
   readonly onQueue?: (queue: { readonly size: number }) => void;
 }
 

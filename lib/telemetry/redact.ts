@@ -34,7 +34,7 @@ export function redactFields(fields: object): object {
 function isWrittenAsIs(key: string, value: unknown): boolean {
   if (value === undefined) return true;
   const isPlain = typeof value === 'string' ? value.length <= maxTextLength : isNumberOrBoolean(value);
-  return isPlain && !isSecret(key);
+  return isPlain && !isSecretField(key);
 }
 
 function isNumberOrBoolean(value: unknown): boolean {
@@ -44,18 +44,18 @@ function isNumberOrBoolean(value: unknown): boolean {
 function copyOf(values: object, depth: number): Record<string, unknown> {
   const clean: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {
-    clean[key] = value !== undefined && isSecret(key) ? censored : redact(value, depth);
+    clean[key] = value !== undefined && secretKey.test(key) ? censored : redact(value, depth);
   }
   return clean;
 }
 
 const known = new Map<string, boolean>();
 
-function isSecret(key: string): boolean {
+/** For fields of events alone: keys further down may come from clients, and be long. */
+function isSecretField(key: string): boolean {
   const asked = known.get(key);
   if (asked !== undefined) return asked;
   const isOne = secretKey.test(key);
-  // Some keys come from clients.
   if (known.size < maxKnownKeys) known.set(key, isOne);
   return isOne;
 }

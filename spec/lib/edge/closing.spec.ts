@@ -158,6 +158,20 @@ describe.each([
     expect([wire.destroyed, wire.errored === null]).toEqual([true, fastPaths]);
   });
 
+  test(`that is reset is told ${fastPaths ? 'past' : 'through'} the stream of Node.js and ws`, async () => {
+    const { raw, transport } = await open();
+    const wire = wireOf(transport) as unknown as { _unrefTimer: () => void };
+    const socket = socketOf(transport) as unknown as { emitClose: () => void };
+    // Node.js begins each read with the one, `ws` ends each close with the other.
+    const [reads, closes] = [jest.spyOn(wire, '_unrefTimer'), jest.spyOn(socket, 'emitClose')];
+    const closed = codeOf(edge.closes$);
+    raw.reset();
+    expect(await closed).toBe(1006);
+    expect([reads.mock.calls.length > 0, closes.mock.calls.length]).toEqual(
+      fastPaths ? [false, 0] : [true, 1],
+    );
+  });
+
   type Opened = Awaited<ReturnType<typeof open>>;
 
   test.each<[string, (opened: Opened) => unknown, number]>([
