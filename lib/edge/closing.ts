@@ -89,8 +89,8 @@ function readPlainly(this: OwnedHandle, bytes?: ArrayBuffer): unknown {
 }
 
 /**
- * From here on nobody hears of the wire but its owner, and that when it has closed. What `ws` does at a close took a tenth of
- * the time of a storm of them, and whoever published meanwhile waited for twice as long.
+ * From here on nobody hears of the wire but its owner, and that when it has closed. What `ws` does at a close took 7 % of the
+ * processor time of a storm of resets, and whoever published meanwhile waited for twice as long.
  */
 export function closeAlone(wire: Socket): void {
   wire.emit = tellClosed;
