@@ -11,7 +11,7 @@ import { type AdminDoor, type AdminServerOptions, startAdminServer } from './adm
 import { directWritesFor } from './edge/check-direct-writes.ts';
 import { Edge } from './edge/edge.ts';
 import { sweepEveryMs } from './edge/heartbeat.ts';
-import { inTurns } from './flow/in-turns.ts';
+import { inTurns, type TurnQueue } from './flow/in-turns.ts';
 import { isolate } from './flow/isolate.ts';
 import { registerGauges } from './gauges.ts';
 import { Api } from './http/api.ts';
@@ -180,19 +180,14 @@ async function collectStages(
  * Departures taken in one turn of the event loop: a storm of them is not one long phase. While the ends of a storm are read
  * a turn lasts many times as long as what else is done in it, so little is done.
  */
-const closesInTurn = { share: 1 / 32, leastMs: 0.5, mostMs: 2 };
+const closesInTurn = { share: 1 / 32, leastMs: 0.5, mostMs: 2, capacity: 16_384 };
 
 /** Sockets that closed by themselves depart; fulfilled when the source has completed and all of them have. */
 function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {
   const closes$ = edge.closes$.pipe(
     inTurns({
       ...closesInTurn,
-      onQueue: (queue) =>
-        metrics.registerGauge(
-          'spillway_waiting_closes',
-          'Closed sockets that have yet to depart',
-          () => queue.size,
-        ),
+      onQueue: (queue) => registerCloses(metrics, queue),
     }),
   );
   return new Promise((resolve) => {
@@ -205,6 +200,13 @@ function takeCloses(parts: Parts, edge: Edge, metrics: Metrics): Promise<void> {
       complete: resolve,
     });
   });
+}
+
+function registerCloses(metrics: Metrics, queue: TurnQueue): void {
+  const waiting = 'Closed sockets that have yet to depart';
+  metrics.registerGauge('spillway_waiting_closes', waiting, () => queue.size);
+  const inline = 'Closed sockets that departed before their turn, for want of room';
+  metrics.registerCounter('spillway_closes_inline_total', inline, () => queue.overflows);
 }
 
 /** What nodes say to each other is said once: after a gap what followed from it is asked again. */

@@ -22,6 +22,7 @@ export function sweepSockets(parts: Parts, edge: Edge, limits: HeartbeatLimits):
       const nowMs = clock.now();
       const { connection } = socket;
       if (!checkAlive(socket, limits, nowMs)) {
+        socket.isSilent = true;
         if (connection === undefined) socket.terminate();
         else disconnect(connection, 'pong-timeout', silent);
       } else if (connection !== undefined && isUnauthorised(connection, nowMs)) {

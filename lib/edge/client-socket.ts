@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Connection, Transport } from '../channels/connection.ts';
-import { encodeCloseFrame } from '../protocol/websocket-frame.ts';
+import { emptyPingFrame, encodeCloseFrame } from '../protocol/websocket-frame.ts';
 import {
   closeAlone,
   endReceiverOnce,
@@ -40,6 +40,8 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
   /** When anything came from the client last, and when a ping that nothing answered yet was sent; 0 for none. */
   lastSeenMs = 0;
   pingedAtMs = 0;
+  /** Gave no sign of life for too long: its answer to a close frame is not waited for. */
+  isSilent = false;
   raw: Socket | undefined;
   handle: StreamHandle | null = null;
   mayOwe = true;
@@ -105,13 +107,18 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
     else if (this.#direct?.tryWrite(this, frames) !== true) this.raw?.write(frames);
   }
 
+  /** An empty ping, which any client answers (protocol.md 1.3). */
+  override ping(): void {
+    if (this.#direct?.tryWrite(this, emptyPingFrame) !== true) super.ping();
+  }
+
   /**
    * `ws` calls this too: to answer the client's close frame, and when the client has answered ours, after which it ends the
    * wire.
    */
   override close(code?: number, reason?: string | Buffer): void {
     if (this.readyState === WebSocket.OPEN) {
-      if (this.#answersClose(code, reason)) return;
+      if ((hasClientClosed(this) || this.isSilent) && this.#closesAtOnce(code, reason)) return;
       // The client's own close frame has to be read for the close to be clean.
       this.resume();
     }
@@ -142,12 +149,13 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
   }
 
   /**
-   * Answers the client's close frame and closes the wire in one go, as a server may (RFC 6455 section 7.1.1). `ws` ends its
-   * side and waits for the end of the other: two more turns of the event loop, and a third of what a clean close cost. A
-   * client that reads so slowly that the kernel has no room for the answer does not get it.
+   * Sends the close frame and closes the wire in one go, as a server may when the client has closed, or cannot answer (RFC
+   * 6455 sections 7.1.1 and 7.1.7). `ws` ends its side and waits for the end of the other: two more turns of the event loop
+   * and a third of what a clean close cost, and seconds for a client that is gone. One that reads so slowly that the kernel
+   * has no room for the frame does not get it.
    */
-  #answersClose(code?: number, reason?: string | Buffer): boolean {
-    if (!hasClientClosed(this) || this.queuedBytes > 0) return false;
+  #closesAtOnce(code?: number, reason?: string | Buffer): boolean {
+    if (this.queuedBytes > 0) return false;
     if (this.#direct?.tryWrite(this, encodeCloseFrame(code, reason)) !== true) return false;
     if (this.closesAlone && this.raw !== undefined) closeAlone(this.raw);
     setClosing(this);

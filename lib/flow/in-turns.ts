@@ -1,4 +1,4 @@
-import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
+import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { Ring } from './ring.ts';
 
 export interface TurnLimits {
@@ -9,8 +9,16 @@ export interface TurnLimits {
   readonly share: number;
   readonly leastMs: number;
   readonly mostMs: number;
-  /** Handed the queue when the stream starts, for gauges. How much it may hold is for the source to bound. */
-  readonly onQueue?: (queue: { readonly size: number }) => void;
+  /** Items that may wait. For one more the oldest is passed on at once, whatever time that takes. */
+  readonly capacity: number;
+  /** Handed the queue when the stream starts, for gauges. */
+  readonly onQueue?: (queue: TurnQueue) => void;
+}
+
+export interface TurnQueue {
+  readonly size: number;
+  /** Items passed on before their turn, for others had no room. */
+  readonly overflows: number;
 }
 
 /**
@@ -18,47 +26,93 @@ export interface TurnLimits {
  * of sockets that close do so in one phase of one turn, and nobody is read meanwhile.
  */
 export function inTurns<T>(limits: TurnLimits): MonoTypeOperatorFunction<T> {
-  const { share, leastMs, mostMs, onQueue } = limits;
   return (source$) =>
     new Observable<T>((subscriber) => {
-      const waiting = new Ring<T>();
-      onQueue?.(waiting);
-      let turn: NodeJS.Immediate | undefined;
-      let beganAtMs = 0;
-      let endsAtMs = 0;
-      let isSourceDone = false;
-      const begin = (lastTurnMs: number): void => {
-        endsAtMs = beganAtMs + Math.min(mostMs, Math.max(leastMs, lastTurnMs * share));
-        turn = setImmediate(next);
-      };
-      const hasTime = (): boolean => performance.now() < endsAtMs;
-      const next = (): void => {
-        turn = undefined;
-        const lastBeganAtMs = beganAtMs;
-        beganAtMs = performance.now();
-        if (waiting.size > 0) begin(beganAtMs - lastBeganAtMs);
-        for (let item = waiting.shift(); item !== undefined; item = hasTime() ? waiting.shift() : undefined) {
-          subscriber.next(item);
-        }
-        if (isSourceDone && waiting.size === 0) subscriber.complete();
-      };
-      subscriber.add(() => clearImmediate(turn));
+      const turns = new Turns(limits, subscriber);
+      limits.onQueue?.(turns);
+      subscriber.add(() => turns.stop());
       subscriber.add(
         source$.subscribe({
-          next: (item) => {
-            if (turn === undefined) {
-              beganAtMs = performance.now();
-              begin(0);
-            }
-            if (waiting.size === 0 && hasTime()) subscriber.next(item);
-            else waiting.push(item);
-          },
+          next: (item) => turns.take(item),
           error: (error: unknown) => subscriber.error(error),
-          complete: () => {
-            isSourceDone = true;
-            if (waiting.size === 0) subscriber.complete();
-          },
+          complete: () => turns.complete(),
         }),
       );
     });
+}
+
+/** The items of one stream, and the turn that is under way; there is one from the first item on until nothing waits. */
+class Turns<T> implements TurnQueue {
+  overflows = 0;
+  readonly #limits: TurnLimits;
+  readonly #subscriber: Subscriber<T>;
+  readonly #waiting = new Ring<T>();
+  #nextTurn: NodeJS.Immediate | undefined;
+  #beganAtMs = 0;
+  #endsAtMs = 0;
+  #isSourceDone = false;
+
+  constructor(limits: TurnLimits, subscriber: Subscriber<T>) {
+    this.#limits = limits;
+    this.#subscriber = subscriber;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  take(item: T): void {
+    if (this.#nextTurn === undefined) {
+      this.#beganAtMs = performance.now();
+      this.#begin(0);
+    }
+    if (this.#waiting.size === 0 && this.#hasTime()) {
+      this.#subscriber.next(item);
+      return;
+    }
+    this.#waiting.push(item);
+    if (this.#waiting.size > this.#limits.capacity) {
+      this.overflows++;
+      this.#passOldest();
+    }
+  }
+
+  complete(): void {
+    this.#isSourceDone = true;
+    this.#completeIfEmpty();
+  }
+
+  stop(): void {
+    clearImmediate(this.#nextTurn);
+  }
+
+  #begin(lastTurnMs: number): void {
+    const { share, leastMs, mostMs } = this.#limits;
+    this.#endsAtMs = this.#beganAtMs + Math.min(mostMs, Math.max(leastMs, lastTurnMs * share));
+    this.#nextTurn = setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#nextTurn = undefined;
+    const lastBeganAtMs = this.#beganAtMs;
+    this.#beganAtMs = performance.now();
+    if (this.#waiting.size === 0) return;
+    this.#begin(this.#beganAtMs - lastBeganAtMs);
+    do this.#passOldest();
+    while (this.#waiting.size > 0 && this.#hasTime());
+    this.#completeIfEmpty();
+  }
+
+  #hasTime(): boolean {
+    return performance.now() < this.#endsAtMs;
+  }
+
+  #passOldest(): void {
+    const item = this.#waiting.shift();
+    if (item !== undefined) this.#subscriber.next(item);
+  }
+
+  #completeIfEmpty(): void {
+    if (this.#isSourceDone && this.#waiting.size === 0) this.#subscriber.complete();
+  }
 }

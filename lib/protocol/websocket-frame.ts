@@ -1,7 +1,11 @@
 const finalTextFrame = 0x81;
 const finalCloseFrame = 0x88;
+const finalPingFrame = 0x89;
 const sixteenBitLength = 126;
 const sixtyFourBitLength = 127;
+
+/** An unmasked ping without data (RFC 6455 section 5.5.2). */
+export const emptyPingFrame = Buffer.from([finalPingFrame, 0]);
 
 /** Encodes one unmasked, final text frame as a server sends it (protocol.md 1.5, RFC 6455 section 5.2). */
 export function encodeTextFrame(payload: string): Buffer {

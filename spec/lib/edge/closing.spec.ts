@@ -281,6 +281,32 @@ describe.each([
     expect(await closed).toBe(4200);
   });
 
+  const until = fastPaths ? 'closed together with the close frame' : 'open until it answers the close frame';
+
+  test(`whose client gave no sign of life is ${until}`, async () => {
+    const { raw, transport } = await open();
+    const closed = codeOf(edge.closes$);
+    socketOf(transport).isSilent = true;
+    transport.close(4201, 'silent');
+    expect((await raw.nextFrame()).payload).toEqual(closeBytes(4201, 'silent'));
+    expect([transport.isOpen, edge.open]).toEqual([false, fastPaths ? 0 : 1]);
+    raw.socket.destroy();
+    expect(await closed).toBe(1006);
+  });
+
+  test.each([
+    ['as they are', []],
+    ['compressed', ['Sec-WebSocket-Extensions: permessage-deflate']],
+  ])('carries pings beside frames that are sent %s', async (_name, headers) => {
+    const { raw, transport } = await open(headers);
+    socketOf(transport).ping();
+    transport.write(encodeTextFrame('between them'));
+    socketOf(transport).ping();
+    const frames = [await raw.nextFrame(), await raw.nextFrame(), await raw.nextFrame()];
+    const pings = frames.filter(({ opcode }) => opcode === opcodes.ping);
+    expect(pings.map(({ payload }) => payload.length)).toEqual([0, 0]);
+  });
+
   test('ends no other wire', async () => {
     const [{ raw: one }, { raw: other, transport }] = [await open(), await open()];
     one.reset();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Subject } from 'rxjs';
-import { inTurns } from '../../../lib/flow/in-turns.ts';
+import { inTurns, type TurnQueue } from '../../../lib/flow/in-turns.ts';
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -11,13 +11,13 @@ afterEach(() => {
 });
 
 /** Work of 1 ms on each item, 3 to 6 ms of it to a turn. */
-function run(share = 0) {
+function run({ share = 0, capacity = 100 } = {}) {
   let nowMs = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
   const source$ = new Subject<string>();
   const seen: string[] = [];
-  let queue: { readonly size: number } = { size: 0 };
-  const limits = { share, leastMs: 3, mostMs: 6, onQueue: (own: { readonly size: number }) => (queue = own) };
+  let queue: TurnQueue = { size: 0, overflows: 0 };
+  const limits = { share, leastMs: 3, mostMs: 6, capacity, onQueue: (own: TurnQueue) => (queue = own) };
   const subscription = source$.pipe(inTurns(limits)).subscribe({
     next: (item) => {
       nowMs++;
@@ -35,7 +35,15 @@ function run(share = 0) {
     jest.runOnlyPendingTimers();
     return seen.slice(before).join('');
   };
-  return { source$, send, turn, subscription, seen: () => seen.join(''), waiting: () => queue.size };
+  return {
+    source$,
+    send,
+    turn,
+    subscription,
+    seen: () => seen.join(''),
+    waiting: () => queue.size,
+    overflows: () => queue.overflows,
+  };
 }
 
 describe('items', () => {
@@ -55,19 +63,19 @@ describe('items', () => {
   });
 
   test('take their share of a long turn, where that is longer', () => {
-    const { send, turn, waiting } = run(1 / 10);
+    const { send, turn, waiting } = run({ share: 1 / 10 });
     send('abcdefghijklmnop');
     expect([turn(10), turn(47), turn(10), waiting()]).toEqual(['def', 'ghijk', 'lmn', 2]);
   });
 
   test('take no more than the most, however long a turn was', () => {
-    const { send, turn, waiting } = run(1 / 10);
+    const { send, turn, waiting } = run({ share: 1 / 10 });
     send('abcdefghijklmnop');
     expect([turn(), turn(500), turn(), waiting()]).toEqual(['def', 'ghijkl', 'mno', 1]);
   });
 
   test('take no share of the time in which nothing waited', () => {
-    const { send, turn } = run(1 / 10);
+    const { send, turn } = run({ share: 1 / 10 });
     send('abcdef');
     expect([turn(), turn(), turn(1_000)]).toEqual(['def', '', '']);
     send('ghijk');
@@ -80,6 +88,24 @@ describe('items', () => {
     expect(turn()).toBe('d');
     send('efgh');
     expect([turn(), turn()]).toEqual(['gh', '']);
+  });
+});
+
+describe('with no room for one more', () => {
+  test('the oldest is passed on at once, and counted', () => {
+    const { send, turn, seen, waiting, overflows } = run({ capacity: 2 });
+    send('abcde');
+    expect([seen(), waiting(), overflows()]).toEqual(['abc', 2, 0]);
+    send('fg');
+    expect([seen(), waiting(), overflows()]).toEqual(['abcde', 2, 2]);
+    expect([turn(), seen(), waiting()]).toEqual(['fg', 'abcdefg', 0]);
+  });
+
+  test('the end of the source still comes last', () => {
+    const { source$, send, turn, seen } = run({ capacity: 1 });
+    send('abcde');
+    source$.complete();
+    expect([seen(), turn()]).toEqual(['abcd', 'e|']);
   });
 });
 
