@@ -150,6 +150,14 @@ describe('a journal of a store that lost something', () => {
     expect(problemsOf(told)).toEqual([expect.stringMatching(/occupied twice/)]);
     expect(problemsOf(told, { mayForget: true })).toEqual([]);
   });
+
+  test('may give an id twice only where nodes were lost with the store', () => {
+    const journal = journalOf([life]);
+    const [last] = life.slice(-1);
+    come(journal, signedRequest(ourApp, 'msg_9', [{ ...last!, cause: 'node_lost' }]));
+    expect(problemsOf(journal, { rebatches: true })).toEqual([expect.stringMatching(/the event changed/)]);
+    expect(problemsOf(journal, { rebatches: true, mayForget: true })).toEqual([]);
+  });
 });
 
 interface Fault {

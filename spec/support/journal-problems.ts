@@ -7,7 +7,10 @@ export interface JournalRules {
   readonly ownsChannel?: (channel: string) => boolean;
   /** Events may come again in a second batch: a batch was split, or events were replayed. */
   readonly rebatches?: boolean;
-  /** A store came back without what it had, and so did the nodes that knew: a new epoch may begin with anything. */
+  /**
+   * A store came back without what it had, and so did the nodes that knew: a new epoch may begin with anything, and a channel
+   * that stays in its epoch may give an id twice (docs/cluster.md, what Redis may lose).
+   */
   readonly mayForget?: boolean;
 }
 
@@ -23,7 +26,7 @@ export function problemsOf(journal: Journal, rules: JournalRules = {}): readonly
   return [
     ...journal.attempts.flatMap(({ webhookId, objections }) => objections.map((it) => `${webhookId}: ${it}`)),
     ...changedBatches(journal.attempts),
-    ...changedEvents(journal.attempts, rules.rebatches === true),
+    ...changedEvents(journal.attempts, rules),
     ...strangers(journal, kinds, rules.ownsChannel ?? (() => true)),
     ...(lifecycle.every((kind) => kinds.has(kind)) ? gaps(arrived) : []),
     ...wrongPredecessors(journal.events),
@@ -63,7 +66,10 @@ function changedBatches(attempts: readonly Attempt[]): readonly string[] {
 }
 
 /** Under one event id: one event, in one batch. `prev_seq` belongs to the batch. */
-function changedEvents(attempts: readonly Attempt[], rebatches: boolean): readonly string[] {
+function changedEvents(
+  attempts: readonly Attempt[],
+  { rebatches = false, mayForget = false }: JournalRules,
+): readonly string[] {
   const first = new Map<string, { readonly text: string; readonly webhookId: string }>();
   return attempts.flatMap(({ events, webhookId }) =>
     events.flatMap((event) => {
@@ -71,7 +77,9 @@ function changedEvents(attempts: readonly Attempt[], rebatches: boolean): readon
       const before = first.get(event.id) ?? { text, webhookId };
       first.set(event.id, before);
       return [
-        ...(before.text === text ? [] : [`${event.id}: the event changed: ${before.text}, ${text}`]),
+        ...(mayForget || before.text === text
+          ? []
+          : [`${event.id}: the event changed: ${before.text}, ${text}`]),
         ...(rebatches || before.webhookId === webhookId
           ? []
           : [`${event.id}: came in ${before.webhookId} and in ${webhookId}`]),

@@ -316,10 +316,11 @@ export class ClusterWorld {
     this.#deadly.clear();
     for (const node of this.#live) {
       node.resume();
-      node.stall(0);
       node.healLink();
     }
     for (const name of endpoints) this.receivers[name].behave(ok);
+    // What is sent on a stalled link arrives when that is over, and what is sent later comes behind it.
+    await this.#clock.elapse(Math.max(0, ...this.#live.map((node) => node.stalledForMs)));
     if (this.#live.length === 0) await this.#startNode(0);
   }
 

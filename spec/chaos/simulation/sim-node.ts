@@ -130,6 +130,10 @@ export class SimNode {
     this.#stalledUntilMs = this.#clock.nowMs + ms;
   }
 
+  get stalledForMs(): number {
+    return Math.max(0, this.#stalledUntilMs - this.#clock.nowMs);
+  }
+
   #unlessKilled(work: () => Promise<void>): Promise<void> {
     return Promise.race([this.#clock.within(this.process, work), this.#killed]);
   }
