@@ -1,7 +1,8 @@
-import { on, once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Config } from '../../config/schema.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { noCloseCode } from '../protocol/websocket-frame.ts';
 import { own } from './closing.ts';
 import {
   DirectWrites,
@@ -18,6 +19,8 @@ const maxBlocks = 512;
 const blocksBehind = 4;
 const timeoutMs = 2_000;
 const firstByte = Buffer.from('.');
+/** As a client sends it, without a code. */
+const closeFrame = Buffer.from([0x88, 0x80, 1, 2, 3, 4]);
 
 /** Direct writes, or why this Node cannot be trusted with them. */
 export type CheckedWrites =
@@ -116,10 +119,12 @@ async function tryOn(wire: Wire, writes: DirectWrites, arrival: Arrival): Promis
 
 async function tryEnd(raw: Socket, reader: Socket, signal: AbortSignal): Promise<void> {
   const told: string[] = [];
+  const said = new EventEmitter();
   const closed = new Promise<void>((resolve) => {
     own(raw, {
       queuedBytes: 0,
       closesAlone: true,
+      onCloseFrame: (code) => said.emit('close frame', code),
       onWireEnding: () => told.push('ending'),
       onWireClosed: () => {
         told.push('closed');
@@ -130,6 +135,9 @@ async function tryEnd(raw: Socket, reader: Socket, signal: AbortSignal): Promise
   const arrival = new Arrival(raw, signal);
   reader.write(firstByte);
   await arrival.of(firstByte);
+  reader.write(closeFrame);
+  const [code] = (await once(said, 'close frame', { signal })) as [number];
+  if (code !== noCloseCode) throw new Error(`a close frame without a code was read as one with ${code}`);
   reader.resetAndDestroy();
   await Promise.race([closed, once(raw, 'close', { signal })]);
   if (told.join() !== 'ending,closed')

@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Connection, Transport } from '../channels/connection.ts';
-import { emptyPingFrame, encodeCloseFrame } from '../protocol/websocket-frame.ts';
+import { emptyPingFrame, encodeCloseFrame, noCloseCode } from '../protocol/websocket-frame.ts';
 import {
   closeAlone,
   endReceiverOnce,
   hasClientClosed,
+  isBetweenFrames,
   own,
+  setClientClosed,
   setClosed,
   setClosing,
   type WireOwner,
@@ -134,6 +136,13 @@ export class ClientSocket extends WebSocket implements Transport, Wire, WireOwne
   received(frame: Buffer | number): void {
     this.seen();
     this.#listener?.onFrame(this, frame);
+  }
+
+  onCloseFrame(code: number): boolean {
+    if (!this.closesAlone || this.queuedBytes > 0 || !isBetweenFrames(this)) return false;
+    setClientClosed(this, code);
+    this.close(code === noCloseCode ? undefined : code);
+    return true;
   }
 
   onWireEnding(): void {

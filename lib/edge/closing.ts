@@ -1,19 +1,40 @@
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
+import { bareCloseBytes, readBareClose } from '../protocol/websocket-frame.ts';
 import { handleOf, type OnRead, type StreamHandle } from './direct-writes.ts';
 
 /** What `ws` keeps of a close. */
 interface Inside {
   readonly _receiver: Writable;
-  readonly _closeFrameReceived: boolean;
-  readonly _closeCode: number;
+  _closeFrameReceived: boolean;
+  _closeCode: number;
   _readyState: number;
+}
+
+/** What its receiver keeps of the frame it is reading. */
+interface FrameReading {
+  /** 0: none has begun. */
+  readonly _state: number;
+  readonly _bufferedBytes: number;
+  readonly _loop: boolean;
 }
 
 /** Whether the client's close frame has been read. */
 export function hasClientClosed(socket: WebSocket): boolean {
   return inside(socket)._closeFrameReceived;
+}
+
+/** Whether everything that `ws` was given is read, to the end of a frame. */
+export function isBetweenFrames(socket: WebSocket): boolean {
+  const { _state, _bufferedBytes, _loop } = inside(socket)._receiver as unknown as FrameReading;
+  return _state === 0 && _bufferedBytes === 0 && !_loop;
+}
+
+/** The client's close frame has been read, though not by `ws`. */
+export function setClientClosed(socket: WebSocket, code: number): void {
+  inside(socket)._closeFrameReceived = true;
+  inside(socket)._closeCode = code;
 }
 
 /** Nothing is written any more, though `ws` was not the one to close. */
@@ -42,6 +63,8 @@ export interface WireOwner {
   readonly queuedBytes: number;
   /** Whether nobody else has to hear of the wire's close. */
   readonly closesAlone: boolean;
+  /** The client's close frame, alone in what was read. False: it is to be read as frames are. */
+  onCloseFrame(code: number): boolean;
   /** Once, when the wire has been destroyed and its close is still to come. */
   onWireEnding(): void;
   /** When the wire has closed, unless that is told through `ws`. */
@@ -75,17 +98,30 @@ export function own(wire: Socket, by: WireOwner): void {
   handle.onread = readPlainly;
 }
 
+function readPlainly(this: OwnedHandle, bytes?: ArrayBuffer): unknown {
+  const wire = this[ownedWire];
+  if (wire !== undefined && (bytes === undefined ? endsPlainly(wire) : closesPlainly(wire, bytes)))
+    return undefined;
+  return readAsNode?.call(this, bytes);
+}
+
 /**
  * Whoever ends without a close frame, or is reset, is gone, and when nothing waits on either side its wire is destroyed at
  * once. Node.js would make an error first, with its stack, while thousands of ends wait to be read and others wait behind
  * them: a fifth of what the neighbours of such a storm waited for.
  */
-function readPlainly(this: OwnedHandle, bytes?: ArrayBuffer): unknown {
-  const wire = this[ownedWire];
-  if (bytes !== undefined || wire === undefined || owesAnything(wire)) return readAsNode?.call(this, bytes);
+function endsPlainly(wire: OwnedWire): boolean {
+  if (owesAnything(wire)) return false;
   if (wire[owner]?.closesAlone === true) closeAlone(wire);
   wire.destroy();
-  return undefined;
+  return true;
+}
+
+/** A close frame goes through two streams and five listeners otherwise, and comes in storms as well. */
+function closesPlainly(wire: OwnedWire, bytes: ArrayBuffer): boolean {
+  if (bytes.byteLength > bareCloseBytes || wire.readableLength > 0) return false;
+  const code = readBareClose(new Uint8Array(bytes));
+  return code !== undefined && wire[owner]?.onCloseFrame(code) === true;
 }
 
 /**

@@ -1,6 +1,11 @@
 const finalTextFrame = 0x81;
 const finalCloseFrame = 0x88;
 const finalPingFrame = 0x89;
+const masked = 0x80;
+/** What stands for a close frame without a code (RFC 6455 section 7.4.1). */
+export const noCloseCode = 1005;
+/** Header, mask and code. */
+export const bareCloseBytes = 8;
 const sixteenBitLength = 126;
 const sixtyFourBitLength = 127;
 
@@ -29,6 +34,24 @@ export function encodeCloseFrame(code?: number, reason: string | Buffer = ''): B
   if (typeof reason === 'string') frame.write(reason, 4);
   else reason.copy(frame, 4);
   return frame;
+}
+
+/**
+ * The code of a client's close frame that has no reason; `noCloseCode` when it has no code either. Undefined: the bytes are
+ * something else, or more than that, or have a code that few send, and are for whoever reads every frame.
+ */
+export function readBareClose(bytes: Uint8Array): number | undefined {
+  const [first, second, mask0 = 0, mask1 = 0, , , high = 0, low = 0] = bytes;
+  if (first !== finalCloseFrame) return undefined;
+  if (second === masked && bytes.length === bareCloseBytes - 2) return noCloseCode;
+  if (second !== (masked | 2) || bytes.length !== bareCloseBytes) return undefined;
+  const code = ((high ^ mask0) << 8) | (low ^ mask1);
+  return isOrdinary(code) ? code : undefined;
+}
+
+/** What browsers and applications give (RFC 6455 section 7.4). */
+function isOrdinary(code: number): boolean {
+  return code === 1000 || code === 1001 || (code >= 3000 && code < 5000);
 }
 
 function headerBytesOf(payloadBytes: number): number {

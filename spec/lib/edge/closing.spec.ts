@@ -281,6 +281,54 @@ describe.each([
     expect(await closed).toBe(4200);
   });
 
+  test(`whose client says so without a reason is closed ${fastPaths ? 'past' : 'through'} the stream of Node.js and ws`, async () => {
+    const { raw, transport } = await open();
+    const wire = wireOf(transport) as unknown as { _unrefTimer: () => void };
+    const socket = socketOf(transport) as unknown as { emitClose: () => void };
+    const [reads, closes] = [jest.spyOn(wire, '_unrefTimer'), jest.spyOn(socket, 'emitClose')];
+    const closed = codeOf(edge.closes$);
+    raw.socket.end(encodeFrame(opcodes.close, closeBytes(1001)));
+    expect((await raw.nextFrame()).payload).toEqual(closeBytes(1001));
+    expect(await closed).toBe(1001);
+    expect([reads.mock.calls.length > 0, closes.mock.calls.length]).toEqual(
+      fastPaths ? [false, 0] : [true, 1],
+    );
+  });
+
+  test('whose message has bytes that look like a close frame stays open', async () => {
+    const { raw, transport } = await open();
+    const lookalike = encodeFrame(opcodes.close, closeBytes(1000));
+    const received = firstValueFrom(edge.messages$);
+    const head = Buffer.from([0x82, 0x80 | lookalike.length, 0, 0, 0, 0]);
+    const read = once(wireOf(transport), 'data');
+    raw.socket.write(head);
+    await read;
+    raw.socket.write(lookalike);
+    expect((await received).frame).toBe(lookalike.length);
+    expect(transport.isOpen).toBe(true);
+  });
+
+  test('that is closed between the fragments of a message is closed', async () => {
+    const { raw } = await open();
+    const closed = codeOf(edge.closes$);
+    raw.socket.write(encodeFrame(opcodes.text, '{"event":', { fin: false }));
+    raw.frame(opcodes.close, closeBytes(4000));
+    expect((await raw.nextFrame()).payload).toEqual(closeBytes(4000));
+    await raw.ended;
+    raw.socket.end();
+    expect(await closed).toBe(4000);
+  });
+
+  test.each([
+    ['a code that nobody may send', closeBytes(1006)],
+    ['half a code', Buffer.from([3])],
+  ])('whose client says %s is closed with 1002', async (_name, payload) => {
+    const { raw } = await open();
+    raw.frame(opcodes.close, payload);
+    expect((await raw.nextFrame()).payload.readUInt16BE()).toBe(1002);
+    raw.socket.destroy();
+  });
+
   const until = fastPaths ? 'closed together with the close frame' : 'open until it answers the close frame';
 
   test(`whose client gave no sign of life is ${until}`, async () => {

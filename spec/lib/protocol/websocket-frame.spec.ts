@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeCloseFrame, encodeTextFrame } from '../../../lib/protocol/websocket-frame.ts';
+import {
+  bareCloseBytes,
+  emptyPingFrame,
+  encodeCloseFrame,
+  encodeTextFrame,
+  noCloseCode,
+  readBareClose,
+} from '../../../lib/protocol/websocket-frame.ts';
+import { encodeFrame, opcodes } from '../../support/raw-socket.ts';
 
 interface Decoded {
   readonly firstByte: number;
@@ -86,4 +94,53 @@ describe('encodeCloseFrame', () => {
     expect([frame.readUInt16BE(2), frame.subarray(4).toString()]).toEqual([code, reason]);
     expect(encodeCloseFrame(code, Buffer.from(reason))).toEqual(frame);
   });
+});
+
+describe('readBareClose', () => {
+  const close = (payload: readonly number[], options = {}): Buffer =>
+    encodeFrame(opcodes.close, Buffer.from(payload), options);
+  const bytesOf = (code: number): readonly number[] => [code >> 8, code & 0xff];
+
+  it('reads every code that browsers and applications give, and none', () => {
+    const codes = [1000, 1001, 3000, 3999, 4000, 4999];
+    expect(codes.map((code) => readBareClose(close(bytesOf(code))))).toEqual(codes);
+    expect(readBareClose(close([]))).toBe(noCloseCode);
+    expect(close(bytesOf(1000))).toHaveLength(bareCloseBytes);
+  });
+
+  it.each<[string, Buffer]>([
+    ['codes that few send', close(bytesOf(1002))],
+    ['codes that nobody may send', close(bytesOf(1006))],
+    ['codes of nobody', close(bytesOf(999))],
+    ['codes beyond the last', close(bytesOf(5000))],
+    ['half a code', close([3])],
+    ['a reason', close([...bytesOf(1000), 97])],
+    ['no mask', close(bytesOf(1000), { masked: false })],
+    ['reserved bits', close(bytesOf(1000), { rsv: 4 })],
+    ['no end', close(bytesOf(1000), { fin: false })],
+    ['a length that is not its own', close(bytesOf(1000), { claimedLength: 0 })],
+    ['too little of it', close(bytesOf(1000)).subarray(0, 7)],
+    ['more behind it', Buffer.concat([close([]), emptyPingFrame])],
+    ['another frame', encodeFrame(opcodes.ping, Buffer.from(bytesOf(1000)))],
+    ['nothing', Buffer.alloc(0)],
+  ])('leaves frames with %s to others', (_name, bytes) => {
+    expect(readBareClose(bytes)).toBeUndefined();
+  });
+
+  it('unmasks with any mask', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 4, maxLength: 4 }),
+        fc.integer({ min: 3000, max: 4999 }),
+        (mask, code) => {
+          const payload = bytesOf(code).map((byte, index) => byte ^ (mask[index] ?? 0));
+          expect(readBareClose(Uint8Array.from([0x88, 0x82, ...mask, ...payload]))).toBe(code);
+        },
+      ),
+    );
+  });
+});
+
+it('emptyPingFrame is a ping without data, not masked', () => {
+  expect(emptyPingFrame).toEqual(encodeFrame(opcodes.ping, '', { masked: false }));
 });
