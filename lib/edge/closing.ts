@@ -17,7 +17,6 @@ interface FrameReading {
   /** 0: none has begun. */
   readonly _state: number;
   readonly _bufferedBytes: number;
-  readonly _loop: boolean;
 }
 
 /** Whether the client's close frame has been read. */
@@ -27,8 +26,8 @@ export function hasClientClosed(socket: WebSocket): boolean {
 
 /** Whether everything that `ws` was given is read, to the end of a frame. */
 export function isBetweenFrames(socket: WebSocket): boolean {
-  const { _state, _bufferedBytes, _loop } = inside(socket)._receiver as unknown as FrameReading;
-  return _state === 0 && _bufferedBytes === 0 && !_loop;
+  const { _state, _bufferedBytes } = inside(socket)._receiver as unknown as FrameReading;
+  return _state === 0 && _bufferedBytes === 0;
 }
 
 /** The client's close frame has been read, though not by `ws`. */
